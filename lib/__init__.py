@@ -1,0 +1,1 @@
+"""The things compared, and the instruments that measure them."""

@@ -1,0 +1,53 @@
+"""Small file operations that must never leave half a file behind (reliability.md, section 1)."""
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def write_atomic(path: Path, text: str) -> bool:
+    """Replace `path` by `text` (UTF-8) so that every reader sees the old file or the new one, whole.
+
+    Returns False, and leaves the file and its time stamp alone, if it already holds this text:
+    Make then sees no change. A symbolic link stays a link; its target is replaced.
+    Raises OSError (disk full, read-only folder); the old file is intact then.
+    """
+    return write_atomic_bytes(path, text.encode("utf-8"))
+
+
+def write_atomic_bytes(path: Path, data: bytes) -> bool:
+    """As `write_atomic`, for bytes."""
+    target = Path(os.path.realpath(path))
+    if target.is_file() and target.read_bytes() == data:
+        return False
+    # In the same folder, because a rename is atomic only inside one file system.
+    temporary = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync_folder(target.parent)
+    return True
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut (POSIX: the entry is data of the folder)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's contents, in hex, read in 1 MiB blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
