@@ -1,0 +1,205 @@
+"""A run: its identity, its folder, and what state it is in. Knows no torch.
+
+A run is identified by the hash of what it would compute (`Config.hash`); its folder is named
+`<readable name>-<first 8 digits of the hash>`, so the same run is never computed twice and
+matrices share runs. `summary.json` is written last and whole: Make's target, and the only proof
+that a run has ended.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lib.claims import is_held
+from lib.files import write_atomic
+from lib.kconfig import Config, Configuration, read_config_py, render_config_py
+from lib.metrics import METRICS_NAME
+
+SCHEMA = 1
+HASH_DIGITS = 8
+
+# What a summary may say. `oom` is a failure with its cause; both are final at this size.
+ENDINGS = ("done", "failed", "diverged", "oom")
+
+# What people are shown: reliability.md, section 4. "skipped" is a matter of the plan.
+STATES = ("done", "failed", "diverged", "pending")
+
+
+def short_hash(config_hash: str) -> str:
+    """The part of a hash that folder names carry."""
+    return config_hash[:HASH_DIGITS]
+
+
+def method_label(config: Config) -> str:
+    """The arm's pruning: "", "magnitude@50%", "bitter1@50%"."""
+    method = config.one("PRUNING_METHOD")
+    if method == "none":
+        return ""
+    name = method if method != "state" else config.one("ADAMWPRUNE_VARIANT")
+    return f"{name}@{100 * config.TARGET_SPARSITY:g}%"
+
+
+def arm_label(config: Config) -> str:
+    """What a run compares, apart from its seed: "adamw", "adamw+magnitude@50%"."""
+    return "+".join(filter(None, (config.one("OPTIMIZER"), method_label(config))))
+
+
+def run_name(config: Config) -> str:
+    """The readable part of a run's folder name; safe in file names, URLs and Make targets."""
+    arm = arm_label(config).replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
+    return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """`results/runs/<name>-<hash8>/` and the files in it (architecture.md, section 4.3)."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, results: Path, config: Config) -> "RunDirectory":
+        """Where the run of this configuration lives below the results folder."""
+        return cls(results / "runs" / f"{run_name(config)}-{short_hash(config.hash)}")
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def summary_path(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / METRICS_NAME
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "train.log"
+
+    def freeze(self, configuration: Configuration) -> None:
+        """Write the resolved `.config` and `config.py`; both stay as they are ever after."""
+        if (self.path / ".config").is_file() and (self.path / "config.py").is_file():
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        header = [f"run {self.name}; copy this file to .config and `make` to compute it again"]
+        write_atomic(self.path / ".config", configuration.text(header))
+        write_atomic(self.path / "config.py", render_config_py(configuration.typed(), header))
+
+    def config(self) -> Config:
+        """The frozen configuration. Raises ValueError if the folder is not a planned run."""
+        path = self.path / "config.py"
+        if not path.is_file():
+            raise ValueError(
+                f"{self.path} is not a run: it has no config.py. Plan one with `make dry-run`, "
+                "or name a folder below results/runs."
+            )
+        config = read_config_py(path)
+        if not self.name.endswith(short_hash(config.hash)):
+            raise ValueError(
+                f"{path} does not belong to this folder: its hash begins with "
+                f"{short_hash(config.hash)}. Remove the folder and plan again."
+            )
+        return config
+
+    def summary(self) -> dict[str, Any] | None:
+        """summary.json if it is whole and this run's; anything else counts as not there.
+
+        So an empty file made by `make -t`, or another run's file copied here, fakes nothing.
+        """
+        summary = _read_json(self.summary_path)
+        whole = (
+            summary is not None
+            and summary.get("schema") == SCHEMA
+            and summary.get("status") in ENDINGS
+            and self.name.endswith(short_hash(str(summary.get("config_hash"))))
+        )
+        return summary if whole else None
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """The last act of a run."""
+        assert summary["status"] in ENDINGS, summary["status"]
+        text = json.dumps({"schema": SCHEMA} | dict(summary), indent=1, allow_nan=False) + "\n"
+        write_atomic(self.summary_path, text)
+
+    def provenance(self) -> dict[str, Any] | None:
+        """run.json, or None if it is missing or torn."""
+        return _read_json(self.path / "run.json")
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Every start of this run, oldest first, with its end and cause where it had one."""
+        provenance = self.provenance()
+        attempts = provenance.get("attempts") if provenance else None
+        return attempts if isinstance(attempts, list) else []
+
+    def begin_attempt(self, provenance: Mapping[str, Any]) -> int:
+        """Record a start (facts of this start replace the last ones); returns its number from 1."""
+        attempts = self.attempts()
+        attempts.append({"start": now(), "end": None, "pid": os.getpid(), "cause": None})
+        self._write_provenance({"schema": SCHEMA, **provenance, "attempts": attempts})
+        return len(attempts)
+
+    def add_provenance(self, facts: Mapping[str, Any]) -> None:
+        """Record what became known later in the attempt, such as the device and the data."""
+        self._write_provenance({**(self.provenance() or {}), **facts})
+
+    def end_attempt(self, cause: str, message: str | None = None) -> None:
+        """Record how the last start ended."""
+        provenance = self.provenance() or {"schema": SCHEMA, "attempts": [{"start": None}]}
+        provenance["attempts"][-1] |= {"end": now(), "cause": cause, "message": message}
+        self._write_provenance(provenance)
+
+    def _write_provenance(self, provenance: Mapping[str, Any]) -> None:
+        write_atomic(self.path / "run.json", json.dumps(provenance, indent=1) + "\n")
+
+    def beat(self, **facts: Any) -> None:
+        """Rewrite the heartbeat: small facts about a run that is alive, for `make status`."""
+        temporary = self.path / ".heartbeat.tmp"
+        # Not synced to the disk: it is worth nothing after a crash, and costs nothing here.
+        temporary.write_text(json.dumps(facts | {"time": now()}))
+        os.replace(temporary, self.path / "heartbeat.json")
+
+    def heartbeat(self) -> dict[str, Any] | None:
+        return _read_json(self.path / "heartbeat.json")
+
+    def is_running(self) -> bool:
+        return is_held(self.path)
+
+    def state(self) -> str:
+        """One of STATES, from the files alone."""
+        summary = self.summary()
+        if summary is None:
+            return "pending"
+        return "failed" if summary["status"] == "oom" else summary["status"]
+
+    def reason(self) -> str | None:
+        """Why the run, or its last start, did not reach its end; None where there is nothing."""
+        summary = self.summary()
+        if summary is not None:
+            return summary.get("reason")
+        attempts = self.attempts()
+        return attempts[-1].get("message") if attempts else None
+
+    def set_aside(self) -> None:
+        """Keep what an ended run left under other names, so that it can be computed again."""
+        number = len(self.attempts()) or 1
+        for path in (self.summary_path, self.metrics_path, self.log_path):
+            if path.exists():
+                path.rename(path.with_name(f"{path.name}.attempt-{number}"))
+
+
+def now() -> str:
+    """The time in UTC, for people; durations are never computed from it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
