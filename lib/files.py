@@ -36,7 +36,7 @@ def write_atomic_bytes(path: Path, data: bytes) -> bool:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut (POSIX: the entry is data of the folder)."""
+    """Make a rename inside `folder` survive a power cut: the entry is data of the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,13 +9,20 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
 
+from lib.files import write_atomic
+
 METRICS_NAME = "metrics.jsonl"
 
 
 class MetricsWriter:
     """Appends whole lines, so that a killed run leaves at most one torn line, the last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resume_step: int) -> None:
+        """Continue the file at `resume_step`: rows of later steps are about to happen again."""
+        kept = [row for row in read_metrics(path) if row["step"] <= resume_step]
+        if resume_step == 0:
+            kept = []
+        write_atomic(path, "".join(json.dumps(row) + "\n" for row in kept))
         # Unbuffered bytes: one row is one write, and it is in the file when the call returns.
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by __exit__)
 

@@ -1,0 +1,47 @@
+"""Causal multi-head self-attention (Vaswani et al. 2017, section 3.2), as in GPT-2."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class CausalSelfAttention(nn.Module):
+    """One projection gives queries, keys and values; each token attends to itself and before."""
+
+    def __init__(self, n_embd: int, n_head: int, bias: bool, dropout: float, fused: bool) -> None:
+        """`fused` lets PyTorch choose a kernel; without it the score matrix is formed plainly."""
+        super().__init__()
+        assert n_embd % n_head == 0, (n_embd, n_head)
+        self.n_head = n_head
+        self.dropout = dropout
+        self.fused = fused
+        self.qkv = nn.Linear(n_embd, 3 * n_embd, bias=bias)
+        self.projection = nn.Linear(n_embd, n_embd, bias=bias)
+        self.residual_dropout = nn.Dropout(dropout)
+
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        B, T, C = x_BTC.shape
+        heads = (B, T, self.n_head, C // self.n_head)
+        q_BHTD, k_BHTD, v_BHTD = (
+            part_BTC.view(heads).transpose(1, 2) for part_BTC in self.qkv(x_BTC).split(C, dim=2)
+        )
+        dropout = self.dropout if self.training else 0.0
+        if self.fused:
+            y_BHTD = F.scaled_dot_product_attention(
+                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=True
+            )
+        else:
+            y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)
+        y_BTC = y_BHTD.transpose(1, 2).reshape(B, T, C)
+        return self.residual_dropout(self.projection(y_BTC))
+
+
+def plain_attention(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(D), causal) v, with the T x T scores in memory."""
+    T, D = q_BHTD.shape[-2:]
+    scores_BHTT = q_BHTD @ k_BHTD.transpose(-2, -1) / math.sqrt(D)
+    future_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTD.device).triu(1)
+    weights_BHTT = scores_BHTT.masked_fill(future_TT, float("-inf")).softmax(dim=-1)
+    return F.dropout(weights_BHTT, dropout).to(v_BHTD.dtype) @ v_BHTD

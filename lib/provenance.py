@@ -1,0 +1,87 @@
+"""Where a result came from: code, versions, hardware (report.md, section 6).
+
+The hardware fingerprint is built from stable fields only. Host name, load, temperature and clock
+frequency stay out: they change between two runs on one machine.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib.device import Device, cpu_model, usable_cores
+
+PACKAGES = ("torch", "numpy", "tiktoken", "kconfiglib")
+
+
+def git_state(root: Path) -> dict[str, Any]:
+    """Commit, whether the tree differs from it, and a hash of how. Never fails: null is unknown."""
+    sha = _git(root, "rev-parse", "HEAD")
+    if sha is None:
+        return {"sha": None, "dirty": None, "diff_hash": None}
+    difference = _git(root, "diff", "HEAD") or ""
+    digest = hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else None
+    return {"sha": sha, "dirty": bool(difference), "diff_hash": digest}
+
+
+def versions() -> dict[str, str | None]:
+    """The interpreter and the packages that can change a result."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def hardware(device: Device) -> dict[str, Any]:
+    """The device, the processor and the runtime, and a fingerprint of the three."""
+    runtime = torch.version.hip or torch.version.cuda if device.kind != "cpu" else None
+    facts = {
+        "device": device.kind,
+        "device_name": device.name,
+        "device_count": device.count,
+        "device_memory_bytes": device.memory_bytes,
+        "cpu_model": cpu_model(),
+        "cpu_cores": usable_cores(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        # The major number: a driver's patch release is the same machine.
+        "runtime": runtime.split(".")[0] if runtime else None,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return facts | {"fingerprint": digest[:12]}
+
+
+def start_of_run(root: Path) -> dict[str, Any]:
+    """What is known before anything else is."""
+    return {
+        "git": git_state(root),
+        "argv": sys.orig_argv[1:],
+        "versions": versions(),
+        "host": socket.gethostname(),
+    }
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            timeout=10,
+            check=True,
+            env=environment,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()
