@@ -29,6 +29,13 @@ class GroupDescription:
     eps: float | None
     amsgrad: bool
 
+    def __str__(self) -> str:
+        return (
+            f"group {self.name}: {self.tensors} tensors, {self.elements:,} elements, "
+            f"lr {self.learning_rate:g}, decay {self.weight_decay:g}, betas {self.betas}, "
+            f"eps {self.eps}, amsgrad {self.amsgrad}"
+        )
+
 
 def parameter_groups(
     named_parameters: NamedParameters, *, weight_decay: float
