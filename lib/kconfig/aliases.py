@@ -1,0 +1,53 @@
+"""Short names that people type after `make`, for symbols with other names.
+
+An alias counts only if the tree has its target; else it is as unknown as any other name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from lib.kconfig.errors import Problem
+from lib.kconfig.scan import Assignment
+from lib.kconfig.symbols import Symbol
+
+ALIASES = {"EPOCHS": "NUM_EPOCHS", "TIME": "MAX_TIME"}
+
+# TRACKER=a,b sets one bool each; these words stand for none or several of them.
+TRACKER_PREFIX = "TRACKER_"
+TRACKERS = ("tensorboard", "trackio", "wandb")
+_TRACKER_WORDS = {"none": (), "both": ("trackio", "wandb")}
+
+
+def expand_alias(
+    assignment: Assignment, symbols: Mapping[str, Symbol]
+) -> list[Assignment | Problem]:
+    """The assignments that an assignment stands for; itself if its name is no alias."""
+    if assignment.name == "TRACKER" and "TRACKER" not in symbols:
+        return _expand_trackers(assignment, symbols)
+    target = ALIASES.get(assignment.name)
+    if target is None or target not in symbols or assignment.name in symbols:
+        return [assignment]
+    return [replace(assignment, name=target)]
+
+
+def _expand_trackers(
+    assignment: Assignment, symbols: Mapping[str, Symbol]
+) -> list[Assignment | Problem]:
+    present = [name for name in TRACKERS if TRACKER_PREFIX + name.upper() in symbols]
+    if not present:
+        return [assignment]
+    wanted: set[str] = set()
+    for word in assignment.value.split(","):
+        named = _TRACKER_WORDS.get(word, (word,))
+        for name in named:
+            if name not in present:
+                what = f"TRACKER={assignment.value} names {name or 'nothing'}"
+                words = ", ".join([*present, *_TRACKER_WORDS])
+                return [assignment.problem(what, f"choose from {words}")]
+        wanted.update(named)
+    return [
+        replace(
+            assignment, name=TRACKER_PREFIX + name.upper(), value="y" if name in wanted else "n"
+        )
+        for name in present
+    ]

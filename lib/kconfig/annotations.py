@@ -1,0 +1,46 @@
+"""The lines that we read in help texts: `Type:`, `Axis:` and `Results:`.
+
+They stand in the last paragraph of a help text, so that a person in menuconfig reads them too. A
+line that looks like one but is misspelt or stands elsewhere is a mistake, never ignored: a lost
+`Results: unaffected` would change every hash, a lost `Axis:` every matrix.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lib.kconfig.string_types import StringType, parse_string_type
+
+_LINE = re.compile(r"\s*(type|axis|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
+_AXIS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What one help text declares."""
+
+    string_type: StringType | None = None
+    axis: str | None = None
+    is_relevant: bool = True
+
+
+def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
+    """The annotations of a help text, and what is wrong with them, one clause each."""
+    paragraphs = re.split(r"\n[ \t]*\n", (help_text or "").strip())
+    complaints = []
+    for line in "\n".join(paragraphs[:-1]).splitlines():
+        if _LINE.fullmatch(line):
+            complaints.append(f"`{line.strip()}` does not stand in the last paragraph of the help")
+    found: dict[str, str] = {}
+    for line in paragraphs[-1].splitlines():
+        if match := _LINE.fullmatch(line):
+            if match[1] in found or match[1] not in ("Type", "Axis", "Results"):
+                complaints.append(f"`{line.strip()}` is repeated or misspelt")
+            found[match[1].capitalize()] = match[2]
+    string_type = parse_string_type(found["Type"]) if "Type" in found else None
+    if "Type" in found and string_type is None:
+        complaints.append(f"`Type: {found['Type']}` is no type that lib/kconfig knows")
+    if "Axis" in found and not _AXIS_NAME.fullmatch(found["Axis"]):
+        complaints.append(f"`Axis: {found['Axis']}` is no name in capitals")
+    if "Results" in found and found["Results"] != "unaffected":
+        complaints.append(f"`Results: {found['Results']}` should be `Results: unaffected`")
+    return Annotations(string_type, found.get("Axis"), "Results" not in found), complaints

@@ -1,0 +1,157 @@
+"""One resolved configuration of a tree: its values, where they came from, and variations of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lib.kconfig.config import Config, Typed
+from lib.kconfig.errors import Problem
+from lib.kconfig.interpret import Request
+from lib.kconfig.overrides import override_layer
+from lib.kconfig.resolve import Resolution, is_honoured, resolve
+from lib.kconfig.state import State, Value
+from lib.kconfig.sweep import parse_sweep
+from lib.kconfig.text import config_text, minimal_text
+
+if TYPE_CHECKING:
+    from lib.kconfig.tree import Tree
+
+
+class Configuration:
+    """What some layers resolve to. Never changes, though the tree below it moves on."""
+
+    def __init__(self, tree: "Tree", resolution: Resolution) -> None:
+        self.tree = tree
+        self._resolution = resolution
+        self._typed: Config | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What would have been errors; always empty unless KCONFIG_WERROR=0."""
+        return self._resolution.problems
+
+    @property
+    def dropped(self) -> tuple[Problem, ...]:
+        """Values that a later layer has legally hidden, and why; worth a note to the user."""
+        return self._resolution.dropped
+
+    @property
+    def overridden(self) -> tuple[tuple[Request, Request], ...]:
+        """(earlier, later) requests for the same symbol or choice; the later ones count."""
+        return self._resolution.overridden
+
+    @property
+    def origin(self) -> str | None:
+        """What the lowest file was made from according to its header: "NAME+fragment"."""
+        layers = self._resolution.layers
+        return next((layer.origin for layer in layers if layer.origin), None)
+
+    def value(self, name: str) -> Value:
+        """Text, activity and visibility of one symbol. Raises KeyError for an unknown one."""
+        return self._resolution.values[name]
+
+    def derive(self, assignments: Mapping[str, str], label: str) -> "Configuration":
+        """This configuration with some assignments on top, checked as strictly as any layer.
+
+        Symbols in plain text ("200", "y", "0.5"), groups by value ("OPTIMIZER": "adamw").
+        Equal to resolving all layers afresh, but costs only what changes. Raises ConfigError.
+        """
+        layer = override_layer(list(assignments.items()), label)
+        return Configuration(self.tree, resolve(self.tree, [layer], self._resolution))
+
+    def typed(self) -> Config:
+        """The typed values of all symbols and groups."""
+        if self._typed is None:
+            symbols, groups = self.tree.symbols, self.tree.groups
+            values: dict[str, Typed] = {
+                name: symbol.typed(value.text) if value.is_active else None
+                for (name, symbol), value in zip(
+                    symbols.items(), self._resolution.values.values(), strict=True
+                )
+            }
+            values.update((name, self._group_value(name)) for name in groups)
+            self._typed = Config(values, self.tree.relevant_names)
+        return self._typed
+
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """The enabled members of each visible axis, both in tree order; () if none is enabled."""
+        found = {name: self._group_value(name) for name in self._axis_names()}
+        return {name: value for name, value in found.items() if isinstance(value, tuple)}
+
+    def sweep(self) -> dict[str, tuple[str, ...]]:
+        """The further axes that the sweep strings ask for: symbol or choice -> values as text."""
+        axes: dict[str, tuple[str, ...]] = {}
+        for name, symbol in self.tree.symbols.items():
+            if symbol.string_type and symbol.string_type.base == "sweep":
+                text = self.value(name).text if self.value(name).is_active else ""
+                axes.update(parse_sweep(text, self.tree.symbols, self.tree.groups))
+        return axes
+
+    def source_of(self, name: str) -> str:
+        """Where a symbol's or choice's value comes from.
+
+        "default", "defconfigs/x:12", "command line", "selected by X" or "implied by X"; of an
+        axis the sources of its members, joined. Raises KeyError for an unknown name.
+        """
+        group = self.tree.groups.get(name)
+        if group is None:
+            return self._source_of_symbol(name)
+        members = [member for member in group.members if self.value(member).text == "y"]
+        sources = [self._source_of_symbol(member) for member in members]
+        return ", ".join(dict.fromkeys(sources)) or "default"
+
+    def text(self, header_lines: Sequence[str]) -> str:
+        """The whole `.config`, beginning with these lines as comments."""
+        return config_text(self._state().raw, header_lines)
+
+    def minimal_text(self) -> str:
+        """Only what differs from the defaults: the form of a defconfig."""
+        return minimal_text(self._state().raw)
+
+    def missing_from(self, names: set[str]) -> list[str]:
+        """Visible symbols with a prompt, in menu order, that `names` (a file's) leave out."""
+        symbols = self.tree.symbols.values()
+        return [
+            symbol.name
+            for symbol in symbols
+            if symbol.prompt is not None
+            and symbol.name not in names
+            and self.value(symbol.name).is_visible
+        ]
+
+    def requested(self) -> dict[str, Request]:
+        """The request that counts for each symbol that has one."""
+        return dict(self._resolution.requests)
+
+    def _state(self) -> State:
+        """The tree's state, moved to this configuration."""
+        requests = self._resolution.requests
+        self.tree.state.apply({name: request.value for name, request in requests.items()})
+        return self.tree.state
+
+    def _axis_names(self) -> list[str]:
+        return [name for name, group in self.tree.groups.items() if group.kind == "axis"]
+
+    def _group_value(self, name: str) -> Typed:
+        group = self.tree.groups[name]
+        values = self._resolution.values
+        active = [member for member in group.members if values[member].is_active]
+        if not active:
+            return None
+        enabled = tuple(group.value_of(member) for member in active if values[member].text == "y")
+        if group.kind == "axis":
+            return enabled
+        assert len(enabled) == 1, f"the choice {name} has {len(enabled)} members"
+        return enabled[0]
+
+    def _source_of_symbol(self, name: str) -> str:
+        value = self.value(name)
+        request = self._resolution.requests.get(name)
+        if request is not None and value.is_visible and is_honoured(request, value):
+            return request.place
+        state = self._state()
+        if self.tree.symbols[name].kind == "bool" and value.text == "y":
+            if selectors := state.selectors(name):
+                return f"selected by {', '.join(selectors)}"
+            if impliers := state.impliers(name):
+                return f"implied by {', '.join(impliers)}"
+        return "default"

@@ -1,0 +1,159 @@
+"""Lays layers over one another and checks that what was asked for is what came out.
+
+Precedence: command line > fragment > defconfig or `.config` > default. After each layer the tree is
+evaluated, because what a later layer may take away depends on whether it had been there:
+
+- a value that its own layers did not bring about is an error (unmet dependency, range, ...);
+- a value that a later layer hides is *dropped* if it came from a `.config`, which holds a line for
+  everything (choosing the CPU there hides the GPU's options, as it would in menuconfig), or if
+  the later layer is an override; it is an error between defconfigs and fragments, where every
+  line is a wish;
+- a value that is still visible but out of range is always an error.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lib.kconfig.diagnose import default_problems, not_honoured
+from lib.kconfig.errors import ConfigError, Problem
+from lib.kconfig.interpret import Request, interpret
+from lib.kconfig.scan import Kind, Layer
+from lib.kconfig.state import Value
+
+if TYPE_CHECKING:
+    from lib.kconfig.tree import Tree
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The outcome of some layers; never changed once made.
+
+    requests: the last request for each symbol, without the losers of a choice;
+    honoured: the requests that held after some layer, and the kind of the layer that ended that
+        (None while they hold);
+    overridden: (earlier, later) requests that differ, of which the later counts;
+    dropped: what was legally lost to a later layer, with the reason.
+    """
+
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    honoured: Mapping[str, Kind | None] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    overridden: tuple[tuple[Request, Request], ...] = ()
+    dropped: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    layers: tuple[Layer, ...] = ()
+
+
+def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = None) -> Resolution:
+    """The resolution of `layers` on top of `base`. Raises ConfigError with all problems at once.
+
+    With KCONFIG_WERROR=0 (the tree's policy) they are returned in `problems` instead.
+    """
+    resolution = base or Resolution()
+    found: list[Problem] = []
+    for layer in layers:
+        requests, problems = interpret(tree, layer)
+        found += problems
+        resolution = _lay_over(tree, resolution, layer, requests)
+    if not layers and base is None:
+        tree.state.apply({})
+        resolution = Resolution(values=tree.state.snapshot())
+    dropped, problems = _examine(tree, resolution)
+    found += problems
+    if found and tree.policy.is_strict:
+        raise ConfigError(found)
+    return Resolution(
+        resolution.requests,
+        resolution.honoured,
+        resolution.values,
+        resolution.overridden,
+        tuple(dropped),
+        tuple(sorted(set(found) | set(base.problems if base else ()))),
+        resolution.layers,
+    )
+
+
+def is_honoured(request: Request, value: Value) -> bool:
+    """Whether a symbol has the value that was asked for."""
+    return value.text == request.value
+
+
+def _lay_over(
+    tree: "Tree", below: Resolution, layer: Layer, requests: Mapping[str, Request]
+) -> Resolution:
+    merged = dict(below.requests)
+    honoured = dict(below.honoured)
+    overridden = list(below.overridden)
+    for name, request in requests.items():
+        rivals = [name]
+        group = tree.groups.get(tree.symbols[name].group or "")
+        if group is not None and group.kind == "choice" and request.value == "y":
+            rivals = [rival for rival in group.members if _is_yes(merged.get(rival))] or [name]
+        for rival in rivals:
+            earlier = merged.pop(rival, None)
+            honoured.pop(rival, None)
+            if earlier is not None and (rival != name or earlier.value != request.value):
+                overridden.append((earlier, request))
+        merged.pop(name, None)
+        honoured.pop(name, None)
+        merged[name] = request
+    tree.state.apply({name: request.value for name, request in merged.items()})
+    values = tree.state.snapshot()
+    for name, request in merged.items():
+        if is_honoured(request, values[name]):
+            honoured[name] = None
+        elif name in honoured and honoured[name] is None:
+            honoured[name] = layer.kind
+    layers = (*below.layers, layer)
+    return Resolution(merged, honoured, values, tuple(overridden), layers=layers)
+
+
+def _is_yes(request: Request | None) -> bool:
+    return request is not None and request.value == "y"
+
+
+def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[Problem]]:
+    """What was dropped, and what is wrong, in the state that the tree is in now."""
+    dropped: list[Problem] = []
+    problems: list[Problem] = []
+    denied: dict[str, Request] = {}
+    taken: set[str] = set()
+    for name, request in resolution.requests.items():
+        value = resolution.values[name]
+        if is_honoured(request, value):
+            if value.is_visible:
+                taken.add(name)
+            continue
+        symbol = tree.symbols[name]
+        if request.kind == "state" and value.is_active and not value.is_visible:
+            # Written although hidden: derived at this moment, so the line only reports.
+            continue
+        group = tree.groups.get(symbol.group or "")
+        is_choice = group is not None and group.kind == "choice"
+        if is_choice and group is not None and request.value == "n":
+            # Reported once for the choice, and only if no member was asked for.
+            if not any(_is_yes(resolution.requests.get(member)) for member in group.members):
+                denied[group.name] = request
+            continue
+        ended_by = resolution.honoured.get(name)
+        is_wish = request.kind == "request" and ended_by == "request"
+        is_hidden = not value.is_visible or bool(tree.state.selectors(name))
+        problem = not_honoured(tree, request, value)
+        if ended_by is not None and is_hidden and not is_wish:
+            dropped.append(problem)
+        else:
+            problems.append(problem)
+    for name, request in denied.items():
+        last = _last_denial(tree, resolution, name)
+        problems.append(not_honoured(tree, last or request, resolution.values[request.name]))
+    return dropped, problems + default_problems(tree, dict(resolution.values), taken)
+
+
+def _last_denial(tree: "Tree", resolution: Resolution, group: str) -> Request | None:
+    """The latest request among those that turned all members of a choice off."""
+    members = tree.groups[group].members
+    for name in reversed(resolution.requests):
+        if name in members:
+            return resolution.requests[name]
+    return None

@@ -1,0 +1,200 @@
+"""Our own reading of `.config`, defconfigs and fragments, stricter than kconfiglib's.
+
+kconfiglib drops a line it cannot use and says little or nothing: `CONFIG_X = y` becomes a symbol
+named "X ", a byte-order mark kills line 1, the second of two assignments wins. Here each line is an
+assignment, a comment or a problem. What the lines mean for the tree is not decided here
+(interpret.py).
+
+The syntax: `CONFIG_X=value`, strings in double quotes with `\\"` and `\\\\` (an unknown escape
+`\\z` is `z`), and the exact comment `# CONFIG_X is not set`, which is data (n). CRLF is read as LF.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lib.kconfig.errors import ConfigError, Problem, no_config
+
+# No configuration of ours comes near; a larger file was given by mistake.
+LARGEST_FILE_BYTES = 1 << 20
+
+GENERATED_HEADER = "bitterbench configuration, generated; edit with `make menuconfig`"
+ORIGIN_PREFIX = "# from: "
+
+# state: a whole `.config`, in which every active symbol has a line, asked for or not;
+# request: a defconfig or a fragment, which states only what its writer wants;
+# override: the command line, or one member of a matrix.
+Kind = Literal["state", "request", "override"]
+
+_UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
+_ALMOST_UNSET = re.compile(r"\s*#*\s*CONFIG_([A-Za-z0-9_]+)\s+is\s+not\s+set\W*", re.IGNORECASE)
+_SET = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)")
+_ALMOST_SET = re.compile(r"\s*(?:export\s+)?(?:CONFIG_)?([A-Za-z0-9_]+)\s*=\s*(.*?)\s*")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One wish: symbol `name` shall have `value` (y, n, digits, or the text of a string).
+
+    `is_quoted` is None where quotes do not exist (command line), else how the file had it.
+    """
+
+    name: str
+    value: str
+    file: str
+    line: int
+    is_quoted: bool | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def problem(self, what: str, remedy: str) -> Problem:
+        """A problem at this assignment."""
+        return Problem(self.file, self.line, what, remedy)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Assignments of one source, in order, and what was wrong with its lines.
+
+    `origin` is what the file's own header says it was made from ("NAME+fragment"), or None.
+    """
+
+    label: str
+    kind: Kind
+    assignments: tuple[Assignment, ...]
+    problems: tuple[Problem, ...] = ()
+    origin: str | None = None
+
+
+def read_layer(path: Path, label: str, *, kind: Kind | None = None) -> Layer:
+    """Read one file; problems with single lines are kept for `Tree.resolve` to raise together.
+
+    `label` names the file in messages. Unless `kind` says otherwise, a file named `.config` or one
+    with our generated header is a state, every other file a request. Raises NoConfig if a state
+    is missing, ConfigError for what is no configuration file at all.
+    """
+    text = _read_text(path, label, is_state=kind == "state" or path.name == ".config")
+    lines = text.split("\n")
+    if kind is None:
+        is_generated = f"# {GENERATED_HEADER}" in (line.rstrip() for line in lines[:5])
+        kind = "state" if path.name == ".config" or is_generated else "request"
+    assignments: list[Assignment] = []
+    problems: list[Problem] = []
+    for found in _scan(lines, label):
+        (assignments if isinstance(found, Assignment) else problems).append(found)
+    return Layer(label, kind, tuple(assignments), tuple(problems), _origin(lines))
+
+
+def leading_comments(text: str) -> list[str]:
+    """The comment lines that a file begins with, up to its first data; without line ends."""
+    comments = []
+    for line in map(str.rstrip, text.split("\n")):
+        if (line and not line.startswith("#")) or _UNSET.fullmatch(line):
+            break
+        comments.append(line)
+    while comments and not comments[-1]:
+        comments.pop()
+    return comments
+
+
+def has_control_characters(value: str) -> bool:
+    """Whether a string cannot stand on one line of `.config` (a newline would split it)."""
+    return _CONTROL.search(value) is not None
+
+
+def _read_text(path: Path, label: str, is_state: bool) -> str:
+    if path.is_dir():
+        raise ConfigError.single(label, "is a folder", "name a configuration file")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE_BYTES + 1)
+    except FileNotFoundError:
+        if is_state:
+            raise no_config(label) from None
+        raise ConfigError.single(label, "there is no such file", "check its name") from None
+    if len(data) > LARGEST_FILE_BYTES:
+        what = f"is larger than {LARGEST_FILE_BYTES >> 20} MiB"
+        raise ConfigError.single(label, what, "name a configuration file")
+    if not data.strip():
+        remedy = "a write was cut short: remove it, and make it again"
+        raise ConfigError.single(label, "is empty", remedy)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        what = f"is not a text file (byte 0x{data[error.start]:02x} is no UTF-8)"
+        raise ConfigError.single(label, what, "name a configuration file", line) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        remedy = "name a configuration file"
+        raise ConfigError.single(label, "is not a text file (zero byte)", remedy, line)
+    return text
+
+
+def _origin(lines: list[str]) -> str | None:
+    for line in lines:
+        if line.startswith(ORIGIN_PREFIX):
+            return line.removeprefix(ORIGIN_PREFIX).strip() or None
+        if line.strip() and not line.startswith("#"):
+            break
+    return None
+
+
+def _scan(lines: list[str], label: str) -> Iterator[Assignment | Problem]:
+    for number, raw in enumerate(lines, 1):
+        line = raw.rstrip()
+        if number == 1 and line.startswith("\ufeff"):
+            line = line.removeprefix("\ufeff")
+            remedy = "save the file as UTF-8 without it"
+            yield Problem(label, 1, "the file begins with a byte-order mark", remedy)
+        if match := _UNSET.fullmatch(line):
+            yield Assignment(match[1], "n", label, number, is_quoted=False)
+        elif match := _SET.fullmatch(line):
+            yield _value(match[1], match[2], label, number)
+        elif match := _ALMOST_UNSET.fullmatch(line):
+            remedy = f"write exactly `# CONFIG_{match[1]} is not set`"
+            yield Problem(label, number, f"`{_short(line)}` would be ignored", remedy)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            yield _malformed(line, label, number)
+
+
+def _value(name: str, text: str, label: str, number: int) -> Assignment | Problem:
+    if match := _STRING.fullmatch(text):
+        value = re.sub(r"\\(.)", r"\1", match[1])
+        if has_control_characters(value):
+            what = f"CONFIG_{name} holds a control character"
+            return Problem(label, number, what, "write printable characters only")
+        return Assignment(name, value, label, number, is_quoted=True)
+    what = f"`CONFIG_{name}={_short(text)}` cannot be read"
+    if text.startswith('"'):
+        if (match := _STRING.match(text)) and text[match.end() :].lstrip().startswith("#"):
+            what = f"CONFIG_{name} is followed by a comment on its line"
+            return Problem(label, number, what, f"put the comment above CONFIG_{name}")
+        remedy = f'write CONFIG_{name}="..." with \\" for a quote inside'
+        return Problem(label, number, what, remedy)
+    if "#" in text and text.split("#")[0].rstrip() != text:
+        what = f"CONFIG_{name} is followed by a comment on its line"
+        return Problem(label, number, what, f"put the comment above CONFIG_{name}")
+    if text != text.strip():
+        remedy = f"write CONFIG_{name}={text.strip()} without spaces round `=`"
+        return Problem(label, number, what, remedy)
+    return Assignment(name, text, label, number, is_quoted=False)
+
+
+def _malformed(line: str, label: str, number: int) -> Problem:
+    what = f"`{_short(line)}` is no assignment"
+    if match := _ALMOST_SET.fullmatch(line):
+        proper = f"CONFIG_{match[1]}={match[2]}"
+        return Problem(label, number, what, f"write `{_short(proper)}`, no spaces before or in it")
+    return Problem(label, number, what, "write CONFIG_NAME=value, or begin a comment with #")
+
+
+def _short(text: str, width: int = 60) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= width else shown[: width - 3] + "..."

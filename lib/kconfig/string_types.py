@@ -1,0 +1,92 @@
+"""What the strings of the tree may hold: the `Type:` lines of help texts.
+
+Kconfig knows no floats, names or paths; it has strings, and accepts anything in them. Every
+string with a prompt declares one of
+
+    Type: float in (0, 10]       interval; ( ) open, [ ] closed end, `inf` at an open end
+    Type: name                   [A-Za-z0-9][A-Za-z0-9._+-]*        (or `name or empty`)
+    Type: path                   one line, no quotes, no control characters  (or `path or empty`)
+    Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+_INTERVAL = re.compile(r"float in ([(\[])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([)\]])")
+_NOT_IN_PATH = re.compile(r"[\x00-\x1f\x7f\"'`]")
+
+
+@dataclass(frozen=True)
+class StringType:
+    """A declared type; `declaration` is the text after `Type:`."""
+
+    declaration: str
+    base: Literal["float", "name", "path", "sweep"]
+    may_be_empty: bool = False
+    low: float = -math.inf
+    high: float = math.inf
+    has_low: bool = False
+    has_high: bool = False
+
+    def complaint(self, text: str) -> str | None:
+        """Why `text` is not of this type, as the end of a sentence; None if it is.
+
+        The symbols and values that a sweep names are checked by sweep.py, which knows the tree.
+        """
+        if not text:
+            may = self.may_be_empty or self.base == "sweep"
+            return None if may else f"is empty, but wants a {self.declaration}"
+        if self.base == "float":
+            return self._float_complaint(text)
+        if self.base == "name" and not NAME.fullmatch(text):
+            return "is no name (letters, digits and . _ + -, beginning with a letter or digit)"
+        if self.base == "path" and (_NOT_IN_PATH.search(text) or text != text.strip()):
+            return "is no path (one line, no quotes, no spaces at its ends)"
+        return None
+
+    def value(self, text: str) -> str | float:
+        """The Python value of a legal text; -0.0 becomes 0.0, so that equal numbers hash alike."""
+        return float(text) + 0.0 if self.base == "float" else text
+
+    def _float_complaint(self, text: str) -> str | None:
+        if not NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
+            return f"is no number, but wants a {self.declaration}"
+        above = number >= self.low if self.has_low else number > self.low
+        below = number <= self.high if self.has_high else number < self.high
+        return None if above and below else f"is out of range, it wants a {self.declaration}"
+
+
+def parse_string_type(declaration: str) -> StringType | None:
+    """The type that a `Type:` line declares, or None if it is malformed."""
+    if declaration in ("name", "path"):
+        return StringType(declaration, "name" if declaration == "name" else "path")
+    if declaration in ("name or empty", "path or empty"):
+        base: Literal["name", "path"] = "name" if declaration.startswith("name") else "path"
+        return StringType(declaration, base, may_be_empty=True)
+    if declaration == "sweep":
+        return StringType(declaration, "sweep")
+    match = _INTERVAL.fullmatch(declaration)
+    if match is None:
+        return None
+    opening, low_text, high_text, closing = match.groups()
+    low, high = _bound(low_text), _bound(high_text)
+    has_low, has_high = opening == "[", closing == "]"
+    # An infinite end must be open, and some number must fit in between.
+    if low is None or high is None or (has_low and low == -math.inf):
+        return None
+    if (has_high and high == math.inf) or not (
+        low < high or (low == high and has_low and has_high)
+    ):
+        return None
+    return StringType(declaration, "float", False, low, high, has_low, has_high)
+
+
+def _bound(text: str) -> float | None:
+    if text in ("inf", "+inf", "-inf"):
+        return float(text)
+    return float(text) if NUMBER.fullmatch(text) else None

@@ -1,0 +1,72 @@
+"""The value of a `Type: sweep` string: `SYMBOL=v1,v2,...;SYMBOL2=...`, further matrix axes.
+
+Each symbol must be one that a person can set, each value legal by type; whether it is in range or
+visible depends on the rest of a configuration and is checked where the runs are derived.
+"""
+
+from collections.abc import Mapping
+
+from lib.kconfig.groups import Group
+from lib.kconfig.symbols import Symbol
+from lib.kconfig.values import value_complaint
+
+
+def parse_sweep(
+    text: str, symbols: Mapping[str, Symbol], groups: Mapping[str, Group]
+) -> dict[str, tuple[str, ...]]:
+    """Symbol or choice -> its values as text, in the order written; {} of an empty text.
+
+    Raises ValueError with the end of a sentence ("names NOSUCH, ...").
+    """
+    axes: dict[str, tuple[str, ...]] = {}
+    for part in text.split(";") if text else ():
+        name, equals, listed = part.partition("=")
+        if not equals or not listed or part != part.strip():
+            raise ValueError(f"has the part `{part}`, which is not SYMBOL=value,value")
+        if name in axes:
+            raise ValueError(f"names {name} twice")
+        values = tuple(listed.split(","))
+        _check(name, values, symbols, groups)
+        axes[name] = values
+    return axes
+
+
+def sweep_complaint(
+    text: str, symbols: Mapping[str, Symbol], groups: Mapping[str, Group]
+) -> str | None:
+    """Why a text is no sweep, as the end of a sentence; None if it is one."""
+    try:
+        parse_sweep(text, symbols, groups)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _check(
+    name: str,
+    values: tuple[str, ...],
+    symbols: Mapping[str, Symbol],
+    groups: Mapping[str, Group],
+) -> None:
+    group = groups.get(name)
+    if group is not None:
+        if group.kind == "axis":
+            raise ValueError(f"names the axis {name}; enable its members instead")
+        for value in values:
+            if group.member_of(value) is None:
+                raise ValueError(f"has {name}={value}, which is none of {', '.join(group.values)}")
+        compared: list[object] = [group.member_of(value) for value in values]
+    else:
+        symbol = symbols.get(name)
+        if symbol is None or symbol.prompt is None:
+            raise ValueError(f"names {name}, which is no option")
+        if symbol.group is not None:
+            raise ValueError(f"names {name}; sweep {symbol.group} instead")
+        if symbol.string_type and symbol.string_type.base == "sweep":
+            raise ValueError("sweeps itself")
+        for value in values:
+            if complaint := value_complaint(symbol, value):
+                raise ValueError(f"has {name}={value}, which {complaint}")
+        compared = [symbol.typed(value) for value in values]
+    if len(set(compared)) < len(compared):
+        raise ValueError(f"gives {name} the same value twice")

@@ -1,0 +1,39 @@
+"""One option of the tree, as the rest of lib/kconfig sees it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lib.kconfig.string_types import StringType
+
+if TYPE_CHECKING:
+    import kconfiglib
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One option. `raw` is kconfiglib's object, whose values change with the tree's state."""
+
+    name: str
+    kind: str
+    prompt: str | None
+    help: str
+    string_type: StringType | None
+    group: str | None
+    is_relevant: bool
+    file: str
+    line: int
+    raw: "kconfiglib.Symbol"
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def typed(self, text: str) -> bool | int | float | str:
+        """The Python value of a resolved text."""
+        if self.kind == "bool":
+            return text == "y"
+        if self.kind == "int":
+            return int(text)
+        if self.kind == "hex":
+            return int(text, 16)
+        return self.string_type.value(text) if self.string_type else text
