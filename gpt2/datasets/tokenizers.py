@@ -1,0 +1,159 @@
+"""Three ways to turn text into tokens below 65,536: bytes, characters, GPT-2's BPE.
+
+GPT-2's vocabulary is built from its published merge list: tokens 0-255 are the single bytes, each
+merge adds one token, and 50256 ends a text. The published encoder.json lists the same numbers, so
+it is not needed. tiktoken does the encoding; it is given the vocabulary and so never looks for it
+on the network.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from gpt2.datasets.download import Resource
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError
+from gpt2.datasets.manifest import TokenizerInfo
+from gpt2.datasets.shards import MAX_VOCABULARY, TOKEN, Tokens
+
+GPT2_EOT = 50256
+
+# Radford et al. 2019 split text with this pattern before merging; possessive quantifiers, which
+# find the same pieces, keep the search linear on long runs of blanks.
+GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+
+# The name in a mirror is the one that tiktoken gives the file in its own cache: SHA-1 of the URL.
+GPT2_MERGES = Resource(
+    url="https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe",
+    size=456_318,
+    sha256="1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+    mirror_path="tiktoken/6d1cbeee0f20b3d9449abfede4726ed8212e3aee",
+)
+
+
+class Tokenizer(Protocol):
+    """What the preparation asks of a tokenizer."""
+
+    info: TokenizerInfo
+    # What stands between two files: text of that many UTF-8 bytes, as tokens.
+    separator_bytes: int
+
+    def separator(self) -> Tokens: ...
+    def encode(self, text: str) -> Tokens: ...
+    def decode(self, tokens_N: Tokens) -> str: ...
+
+
+class ByteTokenizer:
+    """Token = byte of the UTF-8 text. Files are separated by a newline."""
+
+    info = TokenizerInfo(name="bytes", vocab_size=256, eot=None)
+    separator_bytes = 1
+
+    def separator(self) -> Tokens:
+        return self.encode("\n")
+
+    def encode(self, text: str) -> Tokens:
+        return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(TOKEN)
+
+    def decode(self, tokens_N: Tokens) -> str:
+        return tokens_N.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
+
+
+class CharacterTokenizer:
+    """Token = rank of the character among those of the text. Files are separated by a newline."""
+
+    separator_bytes = 1
+
+    def __init__(self, characters: str) -> None:
+        """`characters`: all that may occur, sorted, each once."""
+        assert list(characters) == sorted(set(characters)), "characters must be sorted and unique"
+        if len(characters) > MAX_VOCABULARY:
+            raise DataError(
+                f"The text has {len(characters):,} different characters; {MAX_VOCABULARY:,} is "
+                "the most. Choose CUSTOM_TOKENIZER=bytes or gpt2.",
+                USAGE,
+            )
+        self.info = TokenizerInfo(
+            name="char", vocab_size=len(characters), eot=None, characters=characters
+        )
+        self._codes = _code_points(characters)
+
+    @classmethod
+    def of(cls, pieces: list[str]) -> "CharacterTokenizer":
+        """The tokenizer of a text that is given in pieces."""
+        characters = set().union(*pieces) | ({"\n"} if len(pieces) > 1 else set())
+        return cls("".join(sorted(characters)))
+
+    def separator(self) -> Tokens:
+        return self.encode("\n")
+
+    def encode(self, text: str) -> Tokens:
+        return np.searchsorted(self._codes, _code_points(text)).astype(TOKEN)
+
+    def decode(self, tokens_N: Tokens) -> str:
+        return self._codes[tokens_N].tobytes().decode("utf-32-le")
+
+
+class GPT2Tokenizer:
+    """GPT-2's byte-pair encoding, 50,257 tokens. Files are separated by <|endoftext|>.
+
+    The same characters inside a text are ordinary text.
+    """
+
+    info = TokenizerInfo(name="gpt2", vocab_size=GPT2_EOT + 1, eot=GPT2_EOT)
+    separator_bytes = 0
+
+    def __init__(self, merges: Path) -> None:
+        """`merges`: the file GPT2_MERGES. Raises DataError if tiktoken is not installed."""
+        try:
+            import tiktoken
+        except ImportError as error:
+            raise DataError(
+                f"The gpt2 tokenizer needs the package tiktoken ({error}). Run `make setup`, or "
+                "choose a dataset or tokenizer without BPE.",
+                USAGE,
+            ) from error
+        self._encoding = tiktoken.Encoding(
+            name="gpt2",
+            explicit_n_vocab=self.info.vocab_size,
+            pat_str=GPT2_PATTERN,
+            mergeable_ranks=read_merges(merges),
+            special_tokens={"<|endoftext|>": GPT2_EOT},
+        )
+
+    def separator(self) -> Tokens:
+        return np.array([GPT2_EOT], dtype=TOKEN)
+
+    def encode(self, text: str) -> Tokens:
+        return np.array(self._encoding.encode_ordinary(text), dtype=TOKEN)
+
+    def decode(self, tokens_N: Tokens) -> str:
+        return self._encoding.decode(tokens_N.tolist())
+
+
+def read_merges(path: Path) -> dict[bytes, int]:
+    """Token bytes -> token, from a merge list in GPT-2's format.
+
+    A line "A B" says that tokens A and B become one. Bytes that do not print are written as
+    characters from U+0100 on, in the order of the bytes. Raises DataError if a line is none.
+    """
+    printing = [byte for byte in range(256) if chr(byte).isprintable() and byte != ord(" ")]
+    others = [byte for byte in range(256) if byte not in printing]
+    byte_of = {chr(byte): byte for byte in printing}
+    byte_of |= {chr(256 + rank): byte for rank, byte in enumerate(others)}
+    ranks = {bytes([byte]): rank for rank, byte in enumerate(printing + others)}
+    # The first line is a version, and the text ends with a newline.
+    for line in path.read_text(encoding="utf-8").split("\n")[1:-1]:
+        try:
+            token = bytes(byte_of[character] for character in line.replace(" ", "", 1))
+        except KeyError as error:
+            raise DataError(
+                f"{path} is not a merge list: {line!r} has {error}. Remove it and prepare again.",
+                CORRUPT,
+            ) from error
+        ranks[token] = len(ranks)
+    return ranks
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le"), dtype="<u4")

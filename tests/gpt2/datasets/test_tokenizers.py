@@ -1,0 +1,122 @@
+import builtins
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpt2.datasets.download import fetch
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError
+from gpt2.datasets.tokenizers import (
+    GPT2_EOT,
+    GPT2_MERGES,
+    ByteTokenizer,
+    CharacterTokenizer,
+    GPT2Tokenizer,
+    read_merges,
+)
+
+TRAPS = "I'll say: don't  \n\n\t caf\u00e9 \u4f60\u597d \U0001f600 12345 <|endoftext|> x" + " " * 50
+
+
+@pytest.fixture(scope="module")
+def gpt2(real_mirror, tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    return GPT2Tokenizer(fetch(GPT2_MERGES, cache, real_mirror, lambda line: None))
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_bytes_are_utf8(text):
+    tokenizer = ByteTokenizer()
+    tokens = tokenizer.encode(text)
+    assert tokens.dtype == np.uint16
+    assert tokens.tolist() == list(text.encode())
+    assert tokenizer.decode(tokens) == text
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), min_size=1))
+def test_characters_are_ranks_among_those_of_the_text(pieces):
+    tokenizer = CharacterTokenizer.of(pieces)
+    characters = tokenizer.info.characters
+    assert characters is not None
+    assert tokenizer.info.vocab_size == len(characters)
+    for piece in pieces:
+        tokens = tokenizer.encode(piece)
+        assert tokens.dtype == np.uint16
+        assert [characters[token] for token in tokens] == list(piece)
+        assert tokenizer.decode(tokens) == piece
+
+
+def test_a_text_of_several_pieces_has_the_separator():
+    tokenizer = CharacterTokenizer.of(["b", "a"])
+    assert tokenizer.info.characters == "\nab"
+    assert tokenizer.separator().tolist() == [0]
+    assert CharacterTokenizer.of(["b"]).info.characters == "b"
+
+
+def test_too_many_characters_are_refused():
+    # All of Unicode but the surrogates, which no text contains.
+    codes = [*range(0xD800), *range(0xE000, 0x12000)]
+    with pytest.raises(DataError, match="CUSTOM_TOKENIZER=bytes") as caught:
+        CharacterTokenizer.of(["".join(map(chr, codes))])
+    assert caught.value.exit_status == USAGE
+
+
+def test_gpt2_equals_tiktoken(gpt2, real_mirror, monkeypatch):
+    tiktoken = pytest.importorskip("tiktoken")
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", f"{real_mirror}/tiktoken")
+    reference = tiktoken.get_encoding("gpt2")
+    assert gpt2._encoding._mergeable_ranks == reference._mergeable_ranks
+    assert gpt2._encoding._special_tokens == reference._special_tokens
+    assert gpt2.encode(TRAPS).tolist() == reference.encode_ordinary(TRAPS)
+    assert gpt2.info.vocab_size == reference.n_vocab
+    assert gpt2.separator().tolist() == [reference.eot_token] == [GPT2_EOT]
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text())
+def test_gpt2_decodes_what_it_encodes(gpt2, text):
+    tokens = gpt2.encode(text)
+    assert tokens.dtype == np.uint16
+    assert gpt2.decode(tokens) == text
+
+
+def test_gpt2_takes_the_end_mark_in_a_text_for_text(gpt2):
+    assert GPT2_EOT not in gpt2.encode("a<|endoftext|>b").tolist()
+
+
+def test_merges_are_numbered_after_the_bytes(tmp_path):
+    path = tmp_path / "merges"
+    path.write_text("#version: 0.2\na b\nab \u0120\n", encoding="utf-8")
+    ranks = read_merges(path)
+    assert len(ranks) == 258
+    assert sorted(ranks.values()) == list(range(258))
+    assert ranks[b"!"] == 0
+    assert ranks[b"ab"] == 256
+    assert ranks[b"ab "] == 257, "U+0120 stands for a blank"
+
+
+def test_a_file_that_is_no_merge_list_is_named(tmp_path):
+    path = tmp_path / "merges"
+    path.write_text("#version: 0.2\n\u4f60 b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="is not a merge list") as caught:
+        read_merges(path)
+    assert caught.value.exit_status == CORRUPT
+
+
+def test_a_missing_tiktoken_names_the_remedy(tmp_path, monkeypatch):
+    real_import = builtins.__import__
+
+    def refuse(name, *arguments, **keywords):
+        if name == "tiktoken":
+            raise ModuleNotFoundError("No module named 'tiktoken'", name="tiktoken")
+        return real_import(name, *arguments, **keywords)
+
+    monkeypatch.delitem(sys.modules, "tiktoken", raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(DataError, match="make setup") as caught:
+        GPT2Tokenizer(tmp_path / "merges")
+    assert caught.value.exit_status == USAGE
