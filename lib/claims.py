@@ -35,17 +35,18 @@ class Held(ValueError):
 
 
 @contextmanager
-def claim(folder: Path) -> Iterator[int]:
+def claim(folder: Path, wait: bool = False) -> Iterator[int]:
     """Hold `folder` for the life of the block; yields the descriptor that carries the lock.
 
-    A child that inherits the descriptor holds the folder too. Raises Held if it is taken.
+    A child that inherits the descriptor holds the folder too. If it is taken: waits where told
+    to, else raises Held.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_NAME
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Held(folder, read_holder(folder)) from None
         os.ftruncate(descriptor, 0)

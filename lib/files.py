@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, text: str) -> bool:
-    """Replace `path` by `text` (UTF-8) so that every reader sees the old file or the new one, whole.
+    """Replace `path` by `text` (UTF-8): every reader sees the old file or the new one, whole.
 
     Returns False, and leaves the file and its time stamp alone, if it already holds this text:
     Make then sees no change. A symbolic link stays a link; its target is replaced.

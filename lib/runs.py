@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lib.arms import arm_label, run_settings
 from lib.claims import is_held
 from lib.files import write_atomic
 from lib.kconfig import Config, Configuration, read_config_py, render_config_py
@@ -34,23 +35,10 @@ def short_hash(config_hash: str) -> str:
     return config_hash[:HASH_DIGITS]
 
 
-def method_label(config: Config) -> str:
-    """The arm's pruning: "", "magnitude@50%", "bitter1@50%"."""
-    method = config.one("PRUNING_METHOD")
-    if method == "none":
-        return ""
-    name = method if method != "state" else config.one("ADAMWPRUNE_VARIANT")
-    return f"{name}@{100 * config.TARGET_SPARSITY:g}%"
-
-
-def arm_label(config: Config) -> str:
-    """What a run compares, apart from its seed: "adamw", "adamw+magnitude@50%"."""
-    return "+".join(filter(None, (config.one("OPTIMIZER"), method_label(config))))
-
-
 def run_name(config: Config) -> str:
     """The readable part of a run's folder name; safe in file names, URLs and Make targets."""
-    arm = arm_label(config).replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
+    label = arm_label(run_settings(config))
+    arm = label.replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
     return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
 
 

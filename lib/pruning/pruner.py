@@ -37,6 +37,14 @@ class PruneEvent:
     """Realised share; above the target only if the model was already sparser."""
     newly_pruned: int
 
+    def row(self) -> dict[str, Any]:
+        """The event as fields of a metrics row, which has the step already."""
+        return {
+            "target": self.target,
+            "achieved": self.achieved,
+            "newly_pruned": self.newly_pruned,
+        }
+
 
 @dataclass(frozen=True)
 class SparsityReport:
@@ -85,6 +93,9 @@ class Pruner(Protocol):
     def report(self) -> SparsityReport:
         """Sparsity now; waits for the device."""
 
+    def describe(self) -> str:
+        """One line for the log."""
+
     @property
     def mask_bytes(self) -> int:
         """Bytes of masks held beside weights and optimizer state."""
@@ -110,6 +121,10 @@ class NoPruning:
     def report(self) -> SparsityReport:
         """Nothing is prunable."""
         return SparsityReport({}, {})
+
+    def describe(self) -> str:
+        """One line for the log."""
+        return "none"
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing to remember."""
@@ -256,6 +271,15 @@ class GradualPruner:
         return SparsityReport(
             {tensor.name: tensor.size for tensor in self.tensors},
             {t.name: t.pruned_count() if self.is_gating else 0 for t in self.tensors},
+        )
+
+    def describe(self) -> str:
+        """One line for the log."""
+        schedule = self.schedule
+        return (
+            f"{100 * schedule.target:g}% of {sum(self.sizes):,} weights in {len(self.tensors)} "
+            f"tensors, smallest {self.score.formula} first, steps {schedule.begin} to "
+            f"{schedule.end}, every {schedule.frequency}"
         )
 
     @property

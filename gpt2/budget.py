@@ -1,0 +1,85 @@
+"""How long a run is, and whether its numbers fit together. Knows no torch: the plan asks too."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def tokens_per_step(config: Mapping[str, Any]) -> int:
+    """Tokens that one optimizer step learns from."""
+    return config["BATCH_SIZE"] * config["GRADIENT_ACCUMULATION"] * config["BLOCK_SIZE"]
+
+
+def total_steps(config: Mapping[str, Any], train_tokens: int | None) -> int | None:
+    """Optimizer steps of the run; None if it is counted in epochs of data not yet prepared."""
+    if config["NUM_EPOCHS"] == 0:
+        return config["MAX_ITERS"]
+    if train_tokens is None:
+        return None
+    return math.ceil(config["NUM_EPOCHS"] * train_tokens / tokens_per_step(config))
+
+
+def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
+    """Raise ValueError, naming every pair of options that cannot go together.
+
+    Kconfig checks options one by one; these are the rules between two.
+    """
+    problems = []
+    n_embd, n_head = config["N_EMBD"], config["N_HEAD"]
+    if n_embd % n_head:
+        problems.append(
+            f"N_EMBD={n_embd} is not a multiple of N_HEAD={n_head}; "
+            f"the next width that is: {math.ceil(n_embd / n_head) * n_head}"
+        )
+    if config["DECAY_LR"] and config["MIN_LR"] > config["LEARNING_RATE"]:
+        problems.append(
+            f"MIN_LR={config['MIN_LR']:g} exceeds LEARNING_RATE={config['LEARNING_RATE']:g}; "
+            "lower MIN_LR or set DECAY_LR=n"
+        )
+    warmup = config["WARMUP_STEPS"]
+    if steps is not None and warmup >= steps:
+        problems.append(
+            f"WARMUP_STEPS={warmup} leaves none of the {steps} steps for the peak learning rate; "
+            f"set WARMUP_STEPS below {steps}"
+        )
+    if config["PRUNING"]:
+        begin, end = config["PRUNING_BEGIN_PCT"], config["PRUNING_END_PCT"]
+        if begin >= end:
+            problems.append(
+                f"PRUNING_BEGIN_PCT={begin} is not before PRUNING_END_PCT={end}; "
+                "the ramp needs room, such as 25 to 75"
+            )
+        if config["PRUNING_SCOPE"] == "blocks-head" and not config["WEIGHT_TYING"]:
+            problems.append(
+                "PRUNING_SCOPE=blocks-head prunes the tied output head, and WEIGHT_TYING=n has "
+                "none; set WEIGHT_TYING=y or PRUNING_SCOPE=blocks"
+            )
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+# What the time of a step depends on, apart from the machine and the arm.
+COST_SYMBOLS = (
+    *("DEVICE", "DTYPE", "CPU_THREADS", "DATASET", "VOCAB_MULTIPLE", "N_LAYER", "N_HEAD", "N_EMBD"),
+    *("BLOCK_SIZE", "BATCH_SIZE", "GRADIENT_ACCUMULATION", "BIAS", "WEIGHT_TYING", "DROPOUT"),
+    *("FLASH_ATTENTION", "DETERMINISTIC"),
+)
+
+
+def shape_key(config: Mapping[str, Any]) -> str:
+    """Equal for runs whose steps cost the same on one machine: an ended run tells the time of
+    one that is planned."""
+    text = json.dumps([config[symbol] for symbol in COST_SYMBOLS])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def parameter_count(config: Mapping[str, Any], vocab_size: int) -> int:
+    """Parameters of the model that gpt2/model.py builds, without building it."""
+    width, layers, bias = config["N_EMBD"], config["N_LAYER"], int(config["BIAS"])
+    matrices = 12 * width * width
+    # qkv 3, projection 1, up 4, down 1 biases of one width; two norms of weight and bias.
+    vectors = (3 + 1 + 4 + 1) * width * bias + 2 * width * (1 + bias)
+    embeddings = (vocab_size * (1 if config["WEIGHT_TYING"] else 2) + config["BLOCK_SIZE"]) * width
+    return layers * (matrices + vectors) + embeddings + width * (1 + bias)

@@ -1,0 +1,59 @@
+"""Evaluation on the fixed validation windows, in fixed order (report.md, section 2).
+
+It reads the model and changes nothing: no gradient, no random number, no training state.
+"""
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gpt2.datasets.sampler import ValidationWindows
+from gpt2.model import GPT
+
+# Predictions in one forward pass. Fixed rather than tied to the training batch, so that the sums
+# are taken in the same order whatever the batch; their logits at V = 50304 are 0.8 GB.
+TOKENS_PER_PASS = 4096
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy (nats a token) over `tokens` predictions of `windows` windows."""
+
+    loss: float
+    tokens: int
+    windows: int
+    is_full_split: bool
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss), unclamped; inf where that exceeds a float."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    def bits_per_byte(self, split_tokens: int, split_bytes: int) -> float:
+        """Loss in bits, a byte of text instead of a token: comparable across tokenizers."""
+        return self.loss / math.log(2) * split_tokens / split_bytes
+
+
+@torch.no_grad()
+def evaluate(
+    model: GPT,
+    windows: ValidationWindows,
+    device: str,
+    autocast: AbstractContextManager[None],
+) -> Evaluation:
+    """The loss of `model` over all `windows`, each prediction counted once."""
+    was_training = model.training
+    model.eval()
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    tokens = 0
+    batch_size = max(1, TOKENS_PER_PASS // windows.block_size)
+    for rows in windows.batches(batch_size):
+        rows_BT1: Tensor = torch.from_numpy(rows).to(device).long()
+        with autocast:
+            total += model.loss(rows_BT1, reduction="sum").double()
+        tokens += rows_BT1[:, 1:].numel()
+    model.train(was_training)
+    return Evaluation(total.item() / tokens, tokens, len(windows), windows.is_full_split)

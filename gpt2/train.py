@@ -1,0 +1,146 @@
+"""Train one run: `python gpt2/train.py --run results/runs/NAME`, or with options.
+
+Options are assignments to Kconfig symbols (`--learning-rate 3e-4 --optimizer adamw`), checked and
+resolved on top of `.config` by the same code that the matrix uses; the run they describe gets its
+folder, and is the same run as one of a matrix with the same values. `--dry-run` only says which.
+
+Idempotent: a run that has ended is not computed again. Exit codes: lib/cli.py.
+"""
+
+if __name__ == "__main__" and not __package__:
+    from entry import run_as_module
+
+    run_as_module("gpt2.train")
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2.budget import check_fit, total_steps
+from lib.arms import arm_label, run_settings, settings_of
+from lib.claims import claim
+from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
+from lib.current import load_configuration
+from lib.kconfig import overrides_from_arguments
+from lib.runs import RunDirectory
+
+USAGE = """\
+usage: python gpt2/train.py --run FOLDER
+       python gpt2/train.py [--dry-run] [--SYMBOL VALUE] ...
+
+FOLDER   a planned run below results/runs
+SYMBOL   any option of the configuration, as --max-iters 200, --optimizer adamw, --no-bias;
+         `make explain-SYMBOL` says what it means and docs/configuration.md lists them all
+"""
+
+
+class Terminated(BaseException):
+    """SIGTERM, on its way to the end of the attempt."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    started = time.perf_counter()
+    if set(arguments) & {"-h", "--help"}:
+        print(__doc__.split("\n\n")[1], USAGE, sep="\n\n", end="")
+        return 0
+    run = find_run(arguments)
+    if "--dry-run" in arguments:
+        print(f"{run.path}: {run.state()}")
+        return 0
+    summary = run.summary()
+    if summary is not None:
+        return already_ended(run, summary)
+    with claim(run.path):
+        return attempt(run, started)
+
+
+def find_run(arguments: Sequence[str]) -> RunDirectory:
+    """The run that the command line names or describes; its folder exists afterwards."""
+    words = [word for word in arguments if word != "--dry-run"]
+    if words[:1] == ["--run"] or (words and words[0].startswith("--run=")):
+        folder, *rest = [words[0][len("--run=") :], *words[1:]] if "=" in words[0] else words[1:]
+        if rest:
+            raise ValueError(
+                f"--run takes a frozen run as it is, without {' '.join(rest)}. "
+                "Leave --run out to describe another run by options."
+            )
+        return RunDirectory(Path(folder).resolve())
+    configuration = load_configuration(overrides_from_arguments(words))
+    settings = settings_of(configuration)
+    check_fit(settings, total_steps(settings, None))
+    config = configuration.typed()
+    run = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
+    run.freeze(configuration)
+    return run
+
+
+def already_ended(run: RunDirectory, summary: dict[str, Any]) -> int:
+    """Say so, and never call an end that was bad a success."""
+    if summary["status"] == "done":
+        print(f"{run.name}: done before, nothing to do.")
+        return 0
+    print(
+        f"{run.name}: {summary['status']} before: {summary['reason']}. "
+        f"`make test-rerun TARGET={run.name}` computes it again.",
+        file=sys.stderr,
+    )
+    return RUN_ENDED_BADLY
+
+
+def attempt(run: RunDirectory, started: float) -> int:
+    """Train, and record how it ended. Ends that may be mended write no summary."""
+    signal.signal(signal.SIGTERM, _terminate)
+    config = run.config()
+    settings = run_settings(config)
+    # Imported here, because a run that is done before must not cost the second that torch takes.
+    from gpt2.trainers.run import Outcome, train_run
+    from lib.console import Console
+    from lib.provenance import start_of_run
+
+    attempts = run.begin_attempt(
+        {"run": run.name, "config_hash": config.hash, **start_of_run(ROOT)}
+    )
+    with Console(run.log_path, _prefix(settings)) as console:
+        console.log(f"--- attempt {attempts}, {' '.join(sys.orig_argv)}")
+        try:
+            outcome: Outcome = train_run(run, config.hash, settings, console, started)
+        except (KeyboardInterrupt, Terminated) as error:
+            run.end_attempt("interrupted", f"stopped by {_signal_of(error).name}")
+            console.line("interrupted; the same command starts it again")
+            return 128 + _signal_of(error)
+        except (ValueError, OSError) as error:
+            # What people can mend: the device, the data, the disk. `make` tries again.
+            run.end_attempt("failed", str(error))
+            raise
+        except Exception as error:
+            console.log(traceback.format_exc())
+            message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            outcome = Outcome("failed", message, {})
+        summary = outcome.summary(run.name, config.hash, settings) | {"attempts": attempts}
+        run.write_summary(summary)
+        run.end_attempt(outcome.status, outcome.reason)
+        if outcome.status == "done":
+            console.line(f"done: {outcome.headline()}")
+            return 0
+        console.line(f"{outcome.status}: {outcome.reason} (see {run.log_path})")
+        return RUN_ENDED_BADLY
+
+
+def _prefix(settings: dict[str, Any]) -> str:
+    return f"{arm_label(settings)} seed {settings['SEED']}"
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
+
+
+def _signal_of(error: BaseException) -> signal.Signals:
+    return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The training loop, and what each family of models adds to it."""

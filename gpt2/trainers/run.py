@@ -1,0 +1,103 @@
+"""One run from the device to its outcome: what gpt2/train.py does once the folder is claimed."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gpt2.budget import check_fit, total_steps
+from gpt2.datasets import open_dataset
+from gpt2.ready import ready
+from gpt2.trainers.base import BaseGPT2Trainer, Diverged
+from gpt2.trainers.summary import describe_run, describe_training, target_sparsity
+from gpt2.trainers.vanilla import VanillaGPT2Trainer
+from lib.clock import Clock
+from lib.console import Console, duration
+from lib.device import Device, usable_cores
+from lib.memory import reset_peak
+from lib.provenance import hardware
+from lib.pruning import check_outcome
+from lib.runs import RunDirectory
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `status` as in summary.json, the reason if it is not "done"."""
+
+    status: str
+    reason: str | None
+    measured: dict[str, Any]
+
+    def summary(self, run: str, config_hash: str, settings: dict[str, Any]) -> dict[str, Any]:
+        described = describe_run(run, config_hash, settings)
+        pruning = described.pop("pruning") | self.measured.get("pruning", {})
+        ending = {"status": self.status, "reason": self.reason}
+        return ending | described | self.measured | {"pruning": pruning}
+
+    def headline(self) -> str:
+        return (
+            f"validation loss {self.measured['val_loss']:.4f}, "
+            f"perplexity {self.measured['val_perplexity']:.2f}, "
+            f"{duration(self.measured['time']['total_s'])}"
+        )
+
+
+def train_run(
+    run: RunDirectory,
+    config_hash: str,
+    settings: dict[str, Any],
+    console: Console,
+    started: float,
+) -> Outcome:
+    """Train `settings` in `run`. `started`: `time.perf_counter()` when the command began.
+
+    Raises ValueError (with an exit status) or OSError for what a person can mend.
+    """
+    clock = Clock()
+    console.line(run.name)
+    device, folder = ready(settings, console.line)
+    set_up_torch(settings)
+    dataset = open_dataset(folder)
+    check_fit(settings, total_steps(settings, len(dataset.train)))
+    run.add_provenance(
+        {
+            "hardware": hardware(device),
+            "determinism": determinism(settings, device),
+            "data": {
+                "dataset": settings["DATASET"],
+                "hash": dataset.manifest.hash,
+                "train_tokens": len(dataset.train),
+                "validation_tokens": len(dataset.validation),
+            },
+        }
+    )
+    trainer: BaseGPT2Trainer | None = None
+    try:
+        reset_peak(torch.device(device.torch_name))
+        trainer = VanillaGPT2Trainer(settings, run, dataset, device, console, clock)
+        clock.add("startup", time.perf_counter() - started)
+        trainer.train()
+        reason = check_outcome(trainer.pruner, target_sparsity(settings))
+        status = "done" if reason is None else "failed"
+    except Diverged as error:
+        status, reason = "diverged", str(error)
+    except torch.OutOfMemoryError as error:
+        status, reason = "oom", f"out of memory at BATCH_SIZE={settings['BATCH_SIZE']}: {error}"
+    measured = describe_training(trainer, started) if trainer is not None else {}
+    return Outcome(status, reason, measured)
+
+
+def set_up_torch(settings: dict[str, Any]) -> None:
+    """The switches of PyTorch that belong to the whole process."""
+    torch.set_num_threads(settings["CPU_THREADS"] or usable_cores())
+    torch.use_deterministic_algorithms(settings["DETERMINISTIC"])
+    if settings["DETERMINISTIC"]:
+        torch.backends.cudnn.benchmark = False
+
+
+def determinism(settings: dict[str, Any], device: Device) -> str:
+    """How far a second run of the same configuration agrees: reliability.md, section 3."""
+    if settings["DETERMINISTIC"] or device.kind == "cpu":
+        return "same-device"
+    return "statistical"

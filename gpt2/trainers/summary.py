@@ -1,0 +1,131 @@
+"""What a run leaves for the report: summary.json, put together from what the trainer measured.
+
+A value that was not measured is null, never 0.
+"""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from gpt2.budget import shape_key, tokens_per_step
+from gpt2.trainers.base import BaseGPT2Trainer
+from lib.flops import flops_per_token, matmul_parameters
+from lib.memory import memory_split, peak_device_memory, peak_rss_bytes
+from lib.pruning import SparsityReport
+
+
+def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The part of a summary that is known before the run starts."""
+    return {
+        "run": run,
+        "config_hash": config_hash,
+        "model": settings["MODEL"],
+        "architecture": "gpt2",
+        "dataset": settings["DATASET"],
+        "optimizer": settings["OPTIMIZER"],
+        "pruning": {
+            "method": settings["PRUNING_METHOD"],
+            "variant": settings["ADAMWPRUNE_VARIANT"],
+            "target_sparsity": target_sparsity(settings),
+        },
+        "seed": settings["SEED"],
+        "shape": shape_key(settings),
+    }
+
+
+def target_sparsity(settings: dict[str, Any]) -> float:
+    """0 for an arm that prunes nothing."""
+    return settings["TARGET_SPARSITY"] if settings["PRUNING"] else 0.0
+
+
+def describe_training(trainer: BaseGPT2Trainer, started: float) -> dict[str, Any]:
+    """The measured part of a summary. `started`: `time.perf_counter()` at the entry."""
+    final = trainer.final
+    split = trainer.dataset.manifest.split("validation")
+    sparsity = trainer.pruner.report()
+    total = sum(parameter.numel() for parameter in trainer.parameters)
+    return {
+        "tokens": trainer.tokens,
+        "steps": trainer.step,
+        "epochs": trainer.tokens / len(trainer.dataset.train),
+        "val_loss": final and final.loss,
+        "val_perplexity": final and final.perplexity,
+        "val_bits_per_byte": final and final.bits_per_byte(split.tokens, split.bytes),
+        "val_tokens": final and final.tokens,
+        "val_best": trainer.best,
+        "params": {
+            "total": total,
+            "prunable": sparsity.prunable_total,
+            "nonzero": total - sparsity.pruned_total,
+        },
+        "pruning": _achieved(sparsity, total),
+        "time": _times(trainer, started),
+        "memory": _memory(trainer),
+        "throughput": _throughput(trainer),
+    }
+
+
+def _achieved(sparsity: SparsityReport, total: int) -> dict[str, Any]:
+    return {
+        "achieved_sparsity": sparsity.achieved,
+        "achieved_sparsity_all": sparsity.pruned_total / total,
+        "per_tensor": sparsity.per_tensor,
+    }
+
+
+def _memory(trainer: BaseGPT2Trainer) -> dict[str, int | None]:
+    split = memory_split(trainer.parameters, trainer.optimizer, trainer.pruner)
+    peak = peak_device_memory(torch.device(trainer.device.torch_name))
+    return {
+        "peak_allocated_bytes": peak and peak.allocated_bytes,
+        "peak_reserved_bytes": peak and peak.reserved_bytes,
+        "peak_rss_bytes": peak_rss_bytes(),
+        **asdict(split),
+    }
+
+
+def _throughput(trainer: BaseGPT2Trainer) -> dict[str, float | None]:
+    shape = trainer.model.shape
+    flops = flops_per_token(
+        matmul_parameters=matmul_parameters(trainer.model.named_parameters()),
+        n_layer=shape.n_layer,
+        n_head=shape.n_head,
+        n_embd=shape.n_embd,
+        block_size=shape.block_size,
+    )
+    tokens_per_s = _tokens_per_s(trainer)
+    return {
+        "tokens_per_s": tokens_per_s,
+        "flops_per_token": flops,
+        "achieved_tflops": tokens_per_s and tokens_per_s * flops / 1e12,
+        "mfu": None,
+        "peak_tflops_source": None,
+    }
+
+
+def _tokens_per_s(trainer: BaseGPT2Trainer) -> float | None:
+    """Over the steps after the warm-up, so that it belongs to the median step time."""
+    durations = trainer.step_times.warmed_up()
+    return (
+        len(durations) * tokens_per_step(trainer.settings) / sum(durations) if durations else None
+    )
+
+
+def _times(trainer: BaseGPT2Trainer, started: float) -> dict[str, float | None]:
+    seconds = trainer.clock.seconds
+    return {
+        "total_s": time.perf_counter() - started,
+        "startup_s": seconds.get("startup"),
+        "train_s": seconds.get("train"),
+        "eval_s": seconds.get("eval"),
+        "data_s": seconds.get("data"),
+        "checkpoint_s": None,
+        "compile_s": None,
+        "step_ms_median": trainer.step_times.quantile_ms(0.5),
+        "step_ms_p95": trainer.step_times.quantile_ms(0.95),
+        "optimizer_s": seconds.get("optimizer"),
+        "optimizer_ms_median": trainer.optimizer_times.quantile_ms(0.5),
+        "prune_ms_total": 1e3 * seconds.get("prune", 0.0),
+    }

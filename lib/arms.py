@@ -1,0 +1,87 @@
+"""Arms: what a matrix compares, what each is called, and which combinations make no sense.
+
+An arm is a choice of optimizer and pruning; with a seed it is a run. Knows no torch.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lib.kconfig import Config, Configuration
+
+Settings = Mapping[str, Any]
+
+# Each rule: who it concerns, and why such a run is dropped from a matrix or refused alone.
+EXCLUSIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
+    (
+        lambda arm: arm["PRUNING_METHOD"] == "state" and arm["OPTIMIZER"] != "adamwprune",
+        "state pruning reads the moments of AdamWPrune: it needs OPTIMIZER=adamwprune",
+    ),
+    (
+        lambda arm: arm["OPTIMIZER"] == "adamwprune" and arm["PRUNING_METHOD"] == "magnitude",
+        "AdamWPrune takes none or state; its magnitude arm is ADAMWPRUNE_VARIANT=bitter1",
+    ),
+)
+
+
+def exclusion(arm: Settings) -> str | None:
+    """Why this combination makes no sense; None where it does. Needs only the axes' values."""
+    return next((reason for applies, reason in EXCLUSIONS if applies(arm)), None)
+
+
+def settings_of(configuration: Configuration) -> dict[str, Any]:
+    """The typed values of one run, every axis reduced to its one member.
+
+    Raises ValueError where the configuration is not exactly one possible run.
+    """
+    settings = dict(configuration.typed())
+    choose = "`make test-matrix` runs them all; one run needs one"
+    for axis, members in configuration.axes().items():
+        if not members:
+            raise ValueError(empty_axis(configuration, axis))
+        if len(members) > 1:
+            raise ValueError(
+                f"{axis} has {len(members)} members ({', '.join(members)}). "
+                f"{choose}, such as {axis}={members[0]}."
+            )
+        settings[axis] = members[0]
+    for name, single in (("SEEDS", 1), ("SWEEP", "")):
+        if settings[name] != single:
+            raise ValueError(
+                f"{name}={settings[name]} asks for several runs. {choose}: set {name}={single!r}."
+            )
+    reason = exclusion(settings)
+    if reason is not None:
+        raise ValueError(f"This run makes no sense: {reason}.")
+    return settings
+
+
+def empty_axis(configuration: Configuration, axis: str) -> str:
+    """The sentence for an axis without a member: an error, never a default."""
+    names = ", ".join(configuration.tree.groups[axis].values)
+    return (
+        f"{axis} is empty: nothing to compare. Choose from {names} in `make menuconfig`, or give "
+        f"{axis}=... on the command line."
+    )
+
+
+def run_settings(config: Config) -> dict[str, Any]:
+    """The typed values of a run's frozen configuration, every axis reduced to its one member."""
+    settings = dict(config)
+    for name, value in settings.items():
+        if isinstance(value, tuple):
+            settings[name] = config.one(name)
+    return settings
+
+
+def method_label(settings: Settings) -> str:
+    """The arm's pruning: "", "magnitude@50%", "bitter1@50%"."""
+    method = settings["PRUNING_METHOD"]
+    if method == "none":
+        return ""
+    name = method if method != "state" else settings["ADAMWPRUNE_VARIANT"]
+    return f"{name}@{100 * settings['TARGET_SPARSITY']:g}%"
+
+
+def arm_label(settings: Settings) -> str:
+    """What a run compares, apart from its seed: "adamw", "adamw+magnitude@50%"."""
+    return "+".join(filter(None, (settings["OPTIMIZER"], method_label(settings))))

@@ -1,0 +1,85 @@
+"""What a run says: every line to train.log, and to the terminal.
+
+A progress line replaces itself on a terminal that shows one run; elsewhere (a pipe, several runs
+at the same time) each goes on a line of its own. No escape codes reach a file.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Self, TextIO
+
+ERASE_LINE = "\r\x1b[2K"
+
+
+class Console:
+    """Writes to a log file and to the terminal, each line prefixed by what the run is."""
+
+    def __init__(self, log_path: Path, prefix: str, terminal: TextIO = sys.stdout) -> None:
+        """Open the log before anything can fail. `prefix` appears on the terminal only."""
+        self._log = open(log_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        self._terminal = terminal
+        self._prefix = f"{prefix}: " if prefix else ""
+        self._is_live = terminal.isatty() and os.environ.get("TERM") != "dumb" and _runs_alone()
+        self._has_progress = False
+
+    def line(self, text: str) -> None:
+        """A line that stays."""
+        self._log.write(text + "\n")
+        self._clear()
+        self._say(self._prefix + text + "\n")
+
+    def progress(self, text: str) -> None:
+        """A line that the next one replaces, where the terminal can do that."""
+        self._log.write(text + "\n")
+        if not self._is_live:
+            self._say(self._prefix + text + "\n")
+            return
+        columns = os.get_terminal_size(self._terminal.fileno()).columns
+        # Cut, because a wrapped line cannot be erased.
+        self._say(ERASE_LINE + (self._prefix + text)[: columns - 1])
+        self._has_progress = True
+
+    def log(self, text: str) -> None:
+        """Only for the file: a traceback, say."""
+        self._log.write(text + "\n")
+
+    def _clear(self) -> None:
+        if self._has_progress:
+            self._say(ERASE_LINE)
+            self._has_progress = False
+
+    def _say(self, text: str) -> None:
+        try:
+            self._terminal.write(text)
+            self._terminal.flush()
+        except OSError:
+            # The terminal went away (nohup, a closed pipe): the run goes on, the log has it all.
+            self._is_live = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._clear()
+        self._log.close()
+
+
+def _runs_alone() -> bool:
+    """False under `make -j`, where several runs would erase each other's lines."""
+    return "--jobserver" not in os.environ.get("MAKEFLAGS", "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "0:07", "12:34", "3:02:01"."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def count(number: float) -> str:
+    """A count for people, three digits: 950, 17.3k, 124M."""
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit * 0.9995:
+            return f"{number / limit:.3g}{unit}"
+    return f"{number:.3g}"

@@ -1,0 +1,34 @@
+"""The configuration that a command works on: `.config`, and what its command line adds."""
+
+import os
+import sys
+from pathlib import Path
+
+from lib.cli import ROOT
+from lib.kconfig import Configuration, Layer, load_tree, overrides_from_environment, read_layer
+
+
+def config_path() -> Path:
+    """`$KCONFIG_CONFIG` or `.config`; a relative path starts at the repository root."""
+    return ROOT / os.environ.get("KCONFIG_CONFIG", ".config")
+
+
+def load_configuration(overrides: Layer | None = None) -> Configuration:
+    """`.config` with `overrides` on top; without them, those that Make hands on.
+
+    Says on stderr what the command line changes, and what is only a warning because
+    KCONFIG_WERROR=0. Raises NoConfig if there is no `.config`, ConfigError if it is wrong.
+    """
+    if overrides is None:
+        overrides = overrides_from_environment(os.environ)
+    path = config_path()
+    label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
+    tree = load_tree(ROOT)
+    configuration = tree.resolve([read_layer(path, label, kind=None), overrides])
+    for earlier, later in configuration.overridden:
+        print(
+            f"{later.place}: {later.name}={later.value} instead of {earlier.value}", file=sys.stderr
+        )
+    for problem in (*configuration.problems, *configuration.dropped):
+        print(f"warning: {problem}", file=sys.stderr)
+    return configuration

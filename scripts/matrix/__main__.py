@@ -1,0 +1,99 @@
+"""`python -m scripts.matrix plan|run|train|rerun`: what the targets of scripts/make/run.mk call.
+
+Make is the scheduler: this writes the plan, lets `make -k` run it, and looks at what came out.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from lib.claims import claim
+from lib.cli import RUN_ENDED_BADLY, guarded
+from lib.current import load_configuration
+from scripts.matrix.plan import Plan, plan, shown
+from scripts.matrix.rerun import chosen_again
+from scripts.matrix.show import outcome_text, plan_text
+
+COMMANDS = ("plan", "run", "train", "rerun")
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        raise ValueError(f"usage: python -m scripts.matrix {'|'.join(COMMANDS)}")
+    command = arguments[0]
+    # An axis given on the command line (OPTIMIZER=adamw) narrows the plan to those arms.
+    the_plan = plan(load_configuration())
+    if command == "rerun":
+        for planned in chosen_again(the_plan, os.environ.get("TARGET", "")):
+            with claim(planned.directory.path):
+                planned.directory.set_aside()
+    if command == "plan":
+        print(plan_text(the_plan))
+        return 0
+    if command == "train" and len(the_plan.runs) > 1:
+        arms = ", ".join(dict.fromkeys(planned.run.arm for planned in the_plan.runs))
+        raise ValueError(
+            f"This configuration has {len(the_plan.runs)} runs ({arms}). `make test-matrix` "
+            "computes them all; `make train OPTIMIZER=... PRUNING_METHOD=...` one of them."
+        )
+    return run(the_plan)
+
+
+def run(the_plan: Plan) -> int:
+    """Compute what is not computed yet, then report. 0 only if every run is done."""
+    with claim(the_plan.folder) as lock:
+        the_plan.write()
+        print(plan_text(the_plan), end="\n\n")
+        if the_plan.pending():
+            for planned in the_plan.pending():
+                # A target that `make -t` made up, or one cut short: without it Make runs it.
+                planned.directory.summary_path.unlink(missing_ok=True)
+            _make(the_plan, lock)
+            if _only_says():
+                return 0
+            print()
+        return _finish(the_plan)
+
+
+def _make(the_plan: Plan, lock: int) -> None:
+    """Let Make compute the runs; what failed is read from the runs' own files afterwards."""
+    command = [os.environ.get("MAKE", "make"), "-k", "--no-print-directory"]
+    if "--jobserver" not in os.environ.get("MAKEFLAGS", ""):
+        command.append(f"-j{the_plan.config.PARALLEL_JOBS}")
+    command += ["-f", shown(the_plan.folder) + "/matrix.mk", "all"]
+    sys.stdout.flush()
+    os.set_inheritable(lock, True)
+    # Descriptors stay open for Make: the jobserver of an outer `make -jN`, and our lock, so that
+    # the folder stays held while any child lives.
+    child = subprocess.Popen(command, close_fds=False)
+    while True:
+        try:
+            child.wait()
+            return
+        except KeyboardInterrupt:
+            # The terminal sends Ctrl+C to the children too; each run ends itself and says so.
+            continue
+
+
+def _only_says() -> bool:
+    """Whether this is `make -n`: Make then only printed what it would run."""
+    flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
+    return not flags.startswith("-") and "n" in flags
+
+
+def _finish(the_plan: Plan) -> int:
+    """Say what came out, write the report, and answer for every run."""
+    # Imported here: the report brings pandas and matplotlib, which a plan must not wait for.
+    from scripts.report import scoreboard_text, write_report
+
+    page = write_report(the_plan.folder)
+    print(scoreboard_text(the_plan.folder, None))
+    print()
+    print(outcome_text(the_plan))
+    print(f"report: {shown(page)}")
+    return 0 if all(p.directory.state() == "done" for p in the_plan.runs) else RUN_ENDED_BADLY
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))

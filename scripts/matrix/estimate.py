@@ -1,0 +1,49 @@
+"""What a planned run will need: time from ended runs of the same shape, memory by arithmetic."""
+
+import json
+import statistics
+from pathlib import Path
+
+from gpt2.budget import parameter_count, shape_key
+from gpt2.dataset_choice import data_arguments
+from gpt2.datasets import dataset_folder, read_manifest
+from scripts.matrix.plan import PlannedRun
+
+FLOAT32_BYTES = 4
+
+
+def seconds_per_step(results: Path) -> dict[str, float]:
+    """By shape: the median over ended runs of the whole wall time, divided by the steps.
+
+    Start-up and evaluation are thus in it, in the proportion that those runs had.
+    """
+    samples: dict[str, list[float]] = {}
+    for path in sorted((results / "runs").glob("*/summary.json")):
+        try:
+            summary = json.loads(path.read_text())
+            seconds = summary["time"]["total_s"] / summary["steps"]
+            samples.setdefault(summary["shape"], []).append(seconds)
+        except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+            continue
+    return {shape: statistics.median(values) for shape, values in samples.items()}
+
+
+def estimated_s(planned: PlannedRun, known: dict[str, float]) -> float | None:
+    """Seconds of the whole run; None before a run of its shape has ended on any machine."""
+    seconds = known.get(shape_key(planned.settings))
+    return None if seconds is None or planned.steps is None else seconds * planned.steps
+
+
+def least_memory_bytes(planned: PlannedRun) -> int | None:
+    """Weights, gradients, two moments, and the logits with their gradient, all float32.
+
+    A lower bound: activations come on top. None before the vocabulary is known.
+    """
+    manifest = read_manifest(dataset_folder(**data_arguments(planned.settings)))
+    if manifest is None:
+        return None
+    multiple = planned.settings["VOCAB_MULTIPLE"]
+    vocabulary = -(-manifest.vocab_size // multiple) * multiple
+    parameters = parameter_count(planned.settings, vocabulary)
+    logits = planned.settings["BATCH_SIZE"] * planned.settings["BLOCK_SIZE"] * vocabulary
+    return FLOAT32_BYTES * (4 * parameters + 2 * logits)

@@ -1,0 +1,115 @@
+"""Expand a configuration into its runs: the product of its axes, without impossible pairs.
+
+Pure: configuration in, runs out. The order of the runs is the order of the Kconfig tree, then of
+the sweep, then of the seeds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from lib.arms import arm_label, empty_axis, exclusion, run_settings
+from lib.kconfig import Configuration
+
+# Axes that the exclusion rules speak of; every other axis is expanded inside a possible pair.
+PAIRED_AXES = ("OPTIMIZER", "PRUNING_METHOD")
+
+# Symbols that say which runs there are rather than what a run does; a run has them at one value.
+OF_A_RUN = {"SEEDS": "1", "SWEEP": ""}
+
+LABEL = "matrix"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the matrix: its configuration, its place on the axes, its arm."""
+
+    configuration: Configuration
+    axes: dict[str, Any]
+    arm: str
+
+    @property
+    def hash(self) -> str:
+        return self.configuration.typed().hash
+
+
+@dataclass
+class Expansion:
+    """The runs, each once; the combinations left out; those that are the same as another run."""
+
+    axes: dict[str, list[Any]]
+    runs: list[Run] = field(default_factory=list)
+    skipped: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+    merged: list[tuple[dict[str, Any], Run]] = field(default_factory=list)
+
+
+def expand(configuration: Configuration) -> Expansion:
+    """All runs of `configuration`. Raises ValueError for an empty axis or an impossible sweep."""
+    for axis, members in configuration.axes().items():
+        if not members:
+            raise ValueError(empty_axis(configuration, axis))
+    config = configuration.typed()
+    sweep = configuration.sweep()
+    seeds = range(config.SEED, config.SEED + config.SEEDS)
+    expansion = Expansion(
+        {axis: list(members) for axis, members in configuration.axes().items()}
+        | {name: list(values) for name, values in sweep.items()}
+        | {"SEED": list(seeds)}
+    )
+    base = configuration.derive(OF_A_RUN, LABEL)
+    seen: dict[str, Run] = {}
+    for arm_axes, arm in _arms(base, expansion):
+        for sweep_axes, swept in _sweeps(arm, sweep):
+            for seed in seeds:
+                axes = arm_axes | sweep_axes | {"SEED": seed}
+                run = _run(swept.derive({"SEED": str(seed)}, LABEL), axes, sweep_axes)
+                if run.hash in seen:
+                    expansion.merged.append((axes, seen[run.hash]))
+                else:
+                    seen[run.hash] = run
+                    expansion.runs.append(run)
+    return expansion
+
+
+def _arms(
+    base: Configuration, expansion: Expansion
+) -> Iterator[tuple[dict[str, str], Configuration]]:
+    """Every possible member of every axis, with the configuration reduced to it."""
+    axes = base.axes()
+    for members in product(*(axes[axis] for axis in PAIRED_AXES)):
+        pair = dict(zip(PAIRED_AXES, members, strict=True))
+        reason = exclusion(pair)
+        if reason is not None:
+            expansion.skipped.append((pair, reason))
+            continue
+        paired = base.derive(pair, LABEL)
+        # Only axes that this pair makes visible: variants go with state pruning alone.
+        inner = {a: m for a, m in paired.axes().items() if a not in PAIRED_AXES}
+        for axis, members_of_axis in inner.items():
+            if not members_of_axis:
+                raise ValueError(empty_axis(paired, axis))
+        for inner_members in product(*inner.values()):
+            chosen = dict(zip(inner, inner_members, strict=True))
+            yield pair | chosen, paired.derive(chosen, LABEL) if chosen else paired
+
+
+def _sweeps(
+    arm: Configuration, sweep: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[dict[str, str], Configuration]]:
+    """Every combination of the swept values that this arm has a use for."""
+    for values in product(*sweep.values()):
+        wanted = dict(zip(sweep, values, strict=True))
+        # An option that the arm does not have cannot change it: a dense run has no sparsity. The
+        # combinations then give one run, which the hash finds.
+        typed = arm.typed()
+        useful = {name: value for name, value in wanted.items() if typed[name] is not None}
+        yield useful, arm.derive(useful, LABEL) if useful else arm
+
+
+def _run(configuration: Configuration, axes: dict[str, Any], sweep_axes: dict[str, str]) -> Run:
+    settings = run_settings(configuration.typed())
+    label = arm_label(settings)
+    # What the label says already is not said twice.
+    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name != "TARGET_SPARSITY"]
+    return Run(configuration, axes, " ".join([label, *extra]))

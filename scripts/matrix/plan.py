@@ -1,0 +1,207 @@
+"""The plan of a matrix: which runs, where, how long; written as matrix.json and matrix.mk.
+
+The plan's folder is named after the runs it holds, so another set of runs is another folder and
+no matrix is ever mixed with another.
+"""
+
+import hashlib
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gpt2.budget import check_fit, tokens_per_step, total_steps
+from gpt2.dataset_choice import data_arguments
+from gpt2.datasets import dataset_folder, read_manifest
+from lib.arms import run_settings
+from lib.cli import ROOT
+from lib.files import write_atomic
+from lib.kconfig import Config, Configuration
+from lib.runs import SCHEMA, RunDirectory, now, run_name, short_hash
+from scripts.matrix.expand import Expansion, Run, expand
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of the plan, its folder, and what it will cost."""
+
+    run: Run
+    directory: RunDirectory
+    settings: dict[str, Any]
+    steps: int | None
+    train_tokens: int | None
+
+    @property
+    def tokens(self) -> int | None:
+        return None if self.steps is None else self.steps * tokens_per_step(self.settings)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a matrix."""
+
+    configuration: Configuration
+    expansion: Expansion
+    runs: list[PlannedRun]
+
+    @property
+    def config(self) -> Config:
+        return self.configuration.typed()
+
+    @property
+    def id(self) -> str:
+        """Equal for equal sets of runs, whatever options that cannot change a result say."""
+        hashes = "\n".join(sorted(planned.run.hash for planned in self.runs))
+        digest = hashlib.sha256(hashes.encode()).hexdigest()
+        return f"{self.config.MATRIX_NAME}-{short_hash(digest)}"
+
+    @property
+    def results(self) -> Path:
+        return ROOT / self.config.RESULTS_DIR
+
+    @property
+    def folder(self) -> Path:
+        return self.results / "matrices" / self.id
+
+    def pending(self) -> list[PlannedRun]:
+        return [planned for planned in self.runs if planned.directory.summary() is None]
+
+    def write(self) -> None:
+        """Freeze the runs and write matrix.json and matrix.mk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for planned in self.runs:
+            planned.directory.freeze(planned.run.configuration)
+        write_atomic(self.folder / "matrix.json", json.dumps(self.as_json(), indent=1) + "\n")
+        write_atomic(self.folder / "matrix.mk", self.as_makefile())
+
+    def as_json(self) -> dict[str, Any]:
+        """matrix.json: everything that the report and the status need to know of the plan."""
+        place = {planned.run.hash: f"runs/{planned.directory.name}" for planned in self.runs}
+        previous = self.folder / "matrix.json"
+        created = json.loads(previous.read_text())["created"] if previous.is_file() else now()
+        return {
+            "schema": SCHEMA,
+            "name": self.config.MATRIX_NAME,
+            "id": self.id,
+            "created": created,
+            "config_from": self.configuration.origin,
+            "command": "make test-matrix" if len(self.runs) > 1 else "make train",
+            "axes": self.expansion.axes,
+            "runs": [
+                {
+                    "dir": place[planned.run.hash],
+                    "name": run_name(planned.run.configuration.typed()),
+                    "hash": planned.run.hash,
+                    "arm": planned.run.arm,
+                    "seed": planned.settings["SEED"],
+                    "axes": planned.run.axes,
+                    "steps": planned.steps,
+                    "tokens": planned.tokens,
+                }
+                for planned in self.runs
+            ],
+            "baseline": self.baseline(),
+            "skipped": [
+                {"axes": axes, "reason": reason} for axes, reason in self.expansion.skipped
+            ],
+            "merged": [
+                {"axes": axes, "same_as": place[run.hash]} for axes, run in self.expansion.merged
+            ],
+            "parity": self.parity(),
+        }
+
+    def baseline(self) -> str | None:
+        """The arm that others are compared with: the first that prunes nothing."""
+        dense = (p.run.arm for p in self.runs if p.settings["PRUNING_METHOD"] == "none")
+        return next(dense, None) if len({p.run.arm for p in self.runs}) > 1 else None
+
+    def parity(self) -> dict[str, dict[str, Any]]:
+        """Every option that can change a result, is not compared, and yet differs between arms.
+
+        An option that only some arms have is a part of what is compared.
+        """
+        by_symbol: dict[str, dict[str, Any]] = {}
+        for planned in self.runs:
+            for symbol, value in planned.run.configuration.typed().relevant().items():
+                by_symbol.setdefault(symbol, {})[planned.run.arm] = value
+        compared = set(self.expansion.axes)
+        return {
+            symbol: values
+            for symbol, values in by_symbol.items()
+            if symbol not in compared and len({json.dumps(v) for v in values.values()}) > 1
+        }
+
+    def as_makefile(self) -> str:
+        """matrix.mk: each run is a target, its file the summary that appears last and whole."""
+        python = shlex.quote(sys.executable)
+        targets, rules = [], []
+        needs: dict[tuple[Any, ...], str] = {}
+        for planned in self.runs:
+            folder = shown(planned.directory.path)
+            target = f"{folder}/summary.json"
+            targets.append(target)
+            # One check of device and data serves all runs that need the same; runs that have
+            # ended need none.
+            ready = ""
+            if planned.directory.summary() is None:
+                key = readiness(planned.settings)
+                if key not in needs:
+                    needs[key] = f"ready-{len(needs) + 1}"
+                    rules.append(f"{needs[key]}:\n\t@{python} -m gpt2.ready --run {folder}\n")
+                ready = f" | {needs[key]}"
+            rules.append(
+                f"{target}:{ready}\n\t@$(LAUNCHER) {python} -m gpt2.train --run {folder}\n"
+            )
+        return "\n".join(
+            [
+                "# Generated from the plan in matrix.json; `make` writes it anew.",
+                "# A run that fails leaves its summary, so .DELETE_ON_ERROR must not be set here.",
+                f".PHONY: all {' '.join(needs.values())}".rstrip(),
+                f".PRECIOUS: {' '.join(targets)}",
+                f"all: {' '.join(targets)}",
+                "",
+                *rules,
+            ]
+        )
+
+
+def plan(configuration: Configuration) -> Plan:
+    """Expand and place the runs. Raises ValueError for options that do not fit together."""
+    expansion = expand(configuration)
+    manifests: dict[Path, int | None] = {}
+    runs = []
+    for run in expansion.runs:
+        config = run.configuration.typed()
+        settings = run_settings(config)
+        folder = dataset_folder(**data_arguments(settings))
+        if folder not in manifests:
+            manifest = read_manifest(folder)
+            manifests[folder] = manifest.split("train").tokens if manifest else None
+        steps = total_steps(settings, manifests[folder])
+        check_fit(settings, steps)
+        directory = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
+        runs.append(PlannedRun(run, directory, settings, steps, manifests[folder]))
+    return Plan(configuration, expansion, runs)
+
+
+def readiness(settings: dict[str, Any]) -> tuple[Any, ...]:
+    """What gpt2/ready.py looks at: runs that agree in it are ready together."""
+    data = data_arguments(settings)
+    device = (settings["DEVICE"], settings["DEVICE_MEMORY_GIB"], settings["DTYPE"])
+    return (*device, *map(str, data.values()))
+
+
+def shown(path: Path) -> str:
+    """A path as people and Make see it: relative to the repository where it is inside.
+
+    Raises ValueError for characters that Make cannot have in a target.
+    """
+    text = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    if not set(text).isdisjoint(" \t\n:#%$=;'\"\\*?[]|&<>()~"):
+        raise ValueError(
+            f"RESULTS_DIR={path.parent.parent}: Make cannot have these characters in a path. "
+            "Take a folder without blanks and punctuation, or keep the default."
+        )
+    return text

@@ -1,0 +1,129 @@
+"""The plan and its outcome as people read them on a terminal."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lib.console import count, duration
+from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.plan import Plan, PlannedRun, shown
+
+MIB = 1 << 20
+UNKNOWN = "-"
+
+
+def plan_text(plan: Plan) -> str:
+    """Each run with its state, length and cost; what is left out and why; where arms differ."""
+    known = seconds_per_step(plan.results)
+    rows = [("run", "state", "steps", "tokens", "memory", "time")]
+    total: float | None = 0.0
+    for planned in plan.runs:
+        seconds = estimated_s(planned, known)
+        state = planned.directory.state()
+        rows.append((label(planned), state, *_costs(planned, seconds)))
+        if state == "pending":
+            total = None if total is None or seconds is None else total + seconds
+    lines = [f"matrix {plan.id}: {_counted(len(plan.runs), 'run')}", "", *table(rows), ""]
+    lines += _budget(plan)
+    lines += _left_out(plan)
+    lines += _parity(plan)
+    pending = len(plan.pending())
+    if pending == 0:
+        lines.append("Nothing is left to compute.")
+    elif total is None:
+        lines.append(
+            f"{_counted(pending, 'run')} to compute; no run of this shape has ended yet, so the "
+            "time is not known."
+        )
+    else:
+        lines.append(f"{_counted(pending, 'run')} to compute, about {duration(total)} one by one.")
+    return "\n".join(lines)
+
+
+def outcome_text(plan: Plan) -> str:
+    """One line of totals, then each run that is not done with its reason."""
+    states = Counter(planned.directory.state() for planned in plan.runs)
+    states["skipped"] = len(plan.expansion.skipped)
+    named = ("done", "failed", "diverged", "pending", "skipped")
+    totals = ", ".join(f"{states[name]} {name}" for name in named if states[name])
+    lines = [f"matrix {plan.id}: {totals}"]
+    for planned in plan.runs:
+        state = planned.directory.state()
+        if state != "done":
+            reason = planned.directory.reason() or "not started"
+            lines.append(f"  {label(planned)}: {state}: {reason}")
+            lines.append(f"    log: {shown(planned.directory.log_path)}")
+    return "\n".join(lines)
+
+
+def label(planned: PlannedRun) -> str:
+    return f"{planned.run.arm} s{planned.settings['SEED']}"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns two blanks apart: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _costs(planned: PlannedRun, seconds: float | None) -> tuple[str, ...]:
+    memory = least_memory_bytes(planned)
+    return (
+        UNKNOWN if planned.steps is None else f"{planned.steps}",
+        UNKNOWN if planned.tokens is None else count(planned.tokens),
+        UNKNOWN if memory is None else f">{memory / MIB:.0f} MiB",
+        UNKNOWN if seconds is None else duration(seconds),
+    )
+
+
+def _budget(plan: Plan) -> list[str]:
+    first = plan.runs[0]
+    lines = []
+    if len({planned.tokens for planned in plan.runs}) > 1:
+        lines.append(
+            "The runs do not train on equally many tokens: their rows are not one ranking."
+        )
+    if first.tokens and first.train_tokens and first.tokens > first.train_tokens:
+        epochs = first.tokens / first.train_tokens
+        lines.append(
+            f"{epochs:.1f} epochs over {first.train_tokens:,} tokens: beyond one, a run also "
+            "measures how well it memorises."
+        )
+    jobs = plan.config.PARALLEL_JOBS
+    if jobs > 1:
+        lines.append(f"{jobs} runs at a time share this machine: their times mean little.")
+    if plan.config.SEEDS == 1 and len(plan.runs) > 1:
+        lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")
+    return lines
+
+
+def _left_out(plan: Plan) -> list[str]:
+    lines = [
+        f"left out: {' '.join(axes.values())}: {reason}" for axes, reason in plan.expansion.skipped
+    ]
+    if plan.expansion.merged:
+        same = len(plan.expansion.merged)
+        lines.append(
+            f"{_counted(same, 'combination')} the same as a run above (an option that the arm "
+            "does not have): computed once."
+        )
+    return lines
+
+
+def _parity(plan: Plan) -> list[str]:
+    parity = plan.parity()
+    if not parity:
+        return ["parity: the arms differ in nothing but what is compared."]
+    rows = [("parity", *(arm for arm in dict.fromkeys(p.run.arm for p in plan.runs)))]
+    for symbol, values in parity.items():
+        rows.append((symbol, *(str(values.get(arm, UNKNOWN)) for arm in rows[0][1:])))
+    return ["The arms also differ in:", *table(rows)]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
