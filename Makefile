@@ -1,0 +1,42 @@
+# bitterbench. `make help` lists the targets; each file of scripts/make adds its own.
+#
+# PYTHON=python3 uses an interpreter that already has the packages, and creates nothing.
+# NAME=value for any option of the configuration (MAX_ITERS=200) applies to this command alone.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+.SUFFIXES:
+
+VENV := .venv
+ifeq ($(origin PYTHON),command line)
+  ready :=
+else
+  PYTHON := $(VENV)/bin/python
+  ready := $(PYTHON)
+endif
+
+# Variables that are no options of the configuration.
+tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK KCONFIG_%
+
+# Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
+# run. Make hands these variables to every command in the environment; here are their names.
+override BITTERBENCH_OVERRIDES := $(strip $(filter-out $(tool_variables) BITTERBENCH_OVERRIDES,\
+  $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))))
+export BITTERBENCH_OVERRIDES
+export LAUNCHER
+
+KCONFIG_CONFIG ?= .config
+export KCONFIG_CONFIG
+
+include scripts/make/setup.mk
+include scripts/make/config.mk
+include scripts/make/run.mk
+include scripts/make/data.mk
+include scripts/make/report.mk
+include scripts/make/develop.mk
+
+##@ Help
+
+.PHONY: help
+help: ## This list
+	@awk -f scripts/make/help.awk $(MAKEFILE_LIST)

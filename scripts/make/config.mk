@@ -1,0 +1,2 @@
+.PHONY: config.py
+config.py:

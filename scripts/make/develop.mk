@@ -1,0 +1,39 @@
+##@ Develop
+
+.PHONY: check check-quick lint
+check: setup-dev lint check-defconfigs docs-check ## Everything that must hold before a commit
+	@$(PYTHON) -m pytest
+
+check-quick: setup-dev lint ## The same without the slow tests
+	@$(PYTHON) -m pytest -m 'not slow'
+
+lint: setup-dev
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+.PHONY: docs docs-check
+docs: | $(ready) ## Generate docs/configuration.md and the tables of the registries
+	@$(PYTHON) -m scripts.docs
+
+docs-check: | $(ready)
+	@$(PYTHON) -m scripts.docs --check
+
+.PHONY: setup-dev
+ifeq ($(origin PYTHON),command line)
+setup-dev:
+	@:
+else
+setup-dev: $(VENV)/installed-dev
+endif
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.PHONY: clean mrproper distclean
+clean: ## Delete caches and generated files, but not .config, results or data
+	@rm -rf defconfig config.py .pytest_cache .ruff_cache .hypothesis
+	@find lib gpt2 scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+mrproper distclean: clean ## The same and .config; never results or data
+	@rm -f .config .config.old
