@@ -1,0 +1,24 @@
+"""What each number means, for the end of the page (report.md, section 2)."""
+
+DEFINITIONS = {
+    "loss": "Mean cross-entropy per token in nats at the end of training, over the whole fixed "
+    "validation split in a fixed order: evaluation adds no noise between arms.",
+    "perplexity": "exp(loss), without a clamp; the mean over seeds is the mean of perplexities.",
+    "loss - baseline": "The difference of runs with the same seed, averaged over the seeds that "
+    "both arms finished under equal conditions: tokens seen, data, tokens evaluated.",
+    "bits per byte": "loss x tokens / (ln 2 x bytes): comparable across tokenizers.",
+    "sparsity": "Zeros / prunable weights, counted in the tensors at the end; of all parameters "
+    "in the table of achieved sparsity. A tied embedding counts once.",
+    "peak memory": "On a device: the most that was allocated since training began. On a CPU: the "
+    "largest resident size of the process, libraries included. The two are never in one column.",
+    "weights, gradients, state": "Computed from the tensors: exact bytes, not a measurement.",
+    "masks": "Bytes of the tensors that say which weights are pruned.",
+    "step": "Median over the optimizer steps after warm-up; the clock stops for evaluation, "
+    "logging and saving.",
+    "tokens per second": "Over the same window as the step.",
+    "wall time": "From the start of the process to its summary, all attempts of the run.",
+    "epochs": "Tokens seen / tokens of the training data; above 1 is a memorisation regime.",
+    "done, failed, diverged": "Reached its budget; ended for a recorded cause; had a non-finite "
+    "loss or gradient, which is a result.",
+    "skipped, pending": "Left out on purpose, with a reason; planned and not ended.",
+}

@@ -1,0 +1,175 @@
+"""The scoreboard as text, for people on ssh: ASCII of its own, no escape codes, any width.
+
+Needs nothing beyond the standard library, so that it costs no import time.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+from .formats import MISSING, count, whole
+from .scoreboard import MEMORY, TIME, Column, Row, Scoreboard
+from .statistics import Estimate
+
+GAP = "  "
+DAGGER = "#"
+MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros; no saving"
+
+# The columns that go first when the terminal is narrow; method, perplexity and status stay.
+DROP_ORDER = (
+    "masks", "training_state", "bits_per_byte", "wall", "tokens_per_s", "loss",
+    "optimizer_state", "step_ms", "peak_rss", "peak_allocated", "difference", "sparsity",
+)  # fmt: skip
+
+HEADINGS = {
+    "sparsity": "sparsity", "perplexity": "perplexity", "loss": "loss", "difference": "- baseline",
+    "bits_per_byte": "bits/byte", "peak_rss": "peak RSS", "peak_allocated": "peak alloc",
+    "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
+    "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
+}  # fmt: skip
+
+
+def render(board: Scoreboard, width: int | None) -> str:
+    """The scoreboard in at most `width` columns (None: as wide as it needs)."""
+    if not board.rows:
+        return f"{board.matrix.id}: no runs are planned.\n"
+    keys = [column.key for column in board.columns]
+    table = _table(board, keys)
+    for key in DROP_ORDER:
+        if width is None or _width(table) <= width:
+            break
+        if key in keys:
+            keys.remove(key)
+            table = _table(board, keys)
+    if width is not None and _width(table) > width:
+        lines = _stacked(board, width)
+    else:
+        lines = [GAP.join(cells).rstrip() for cells in table]
+    notes = [*_header(board), "", *lines, "", *_footnotes(board, keys)]
+    return "\n".join(part for note in notes for part in _wrapped(note, width)) + "\n"
+
+
+def cell(estimate: Estimate, column: Column) -> str:
+    """A number and what its runs allow to say of its spread, in ASCII."""
+    if estimate.mean is None:
+        return MISSING
+    text = column.format(estimate.mean)
+    # There is room for the spread of what is compared, not of what was timed.
+    spread = "" if column.kind == TIME else spread_of(estimate, column)
+    return f"{text} {spread}" if spread else text
+
+
+def spread_of(estimate: Estimate, column: Column) -> str:
+    """ "+-0.0031" for three runs or more, "3.40 to 3.43" for two, "" for one."""
+    if not column.shows_spread or estimate.bounds is None:
+        return ""
+    if estimate.half_width is not None:
+        # With the decimals of the mean, so that the two can be read as one.
+        decimals = len(column.format(estimate.mean).partition(".")[2])
+        return f"+-{estimate.half_width:,.{decimals}f}"
+    return " to ".join(column.format(bound) for bound in estimate.bounds)
+
+
+def is_marked(row: Row, column: Column) -> bool:
+    """Whether the number needs the label that masked-dense sparsity saves nothing."""
+    return row.is_pruned and column.kind in (MEMORY, TIME) and row.cells[column.key].n > 0
+
+
+def _header(board: Scoreboard) -> list[str]:
+    totals = ", ".join(f"{n} {state}" for state, n in board.matrix.totals.items() if n)
+    planned = sum(board.matrix.totals.values())
+    lines = [f"{board.matrix.id}: {planned} planned: {totals}"]
+    if len(board.budgets) == 1:
+        lines.append(f"budget: {whole(board.budgets[0])} tokens per run")
+    elif board.budgets:
+        budgets = " / ".join(map(whole, board.budgets))
+        lines.append(f"BUDGETS DIFFER ({budgets} tokens): arms are not ranked")
+    return lines
+
+
+def _footnotes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
+    notes = []
+    seeds = max((len(row.done) for row in board.rows), default=0)
+    if seeds == 1:
+        notes.append("one seed, no claim")
+    elif seeds == 2:
+        notes.append("two seeds: mean and range, no claim")
+    elif seeds:
+        notes.append("mean and 95 % t interval over seeds; differences paired by seed")
+    if board.done and not board.is_one_machine:
+        machines = count(len(board.fingerprints), "hardware fingerprint")
+        notes.append(f"{machines}: time and memory are not comparable between them")
+    if board.shared_machine:
+        notes.append("runs shared the machine: their times are not comparable")
+    columns = [column for column in board.columns if column.key in keys]
+    if any(is_marked(row, column) for row in board.rows for column in columns):
+        notes.append(f"{DAGGER} {MASKED_DENSE}")
+    return notes
+
+
+def _table(board: Scoreboard, keys: Sequence[str]) -> list[list[str]]:
+    """Rows of padded cells: the method first, the status last."""
+    columns = [column for column in board.columns if column.key in keys]
+    rows = [["method", *map(_heading, columns), "done"]]
+    for row in board.rows:
+        cells = [_marked(row, column) for column in columns]
+        rows.append([row.arm, *cells, row.status])
+    widths = [max(map(display_width, texts)) for texts in zip(*rows, strict=True)]
+    return [[_pad(text, widths[i], left=i == 0) for i, text in enumerate(cells)] for cells in rows]
+
+
+def _heading(column: Column) -> str:
+    has_unit = column.unit == "MiB" or column.key == "wall"
+    return HEADINGS[column.key] + (f" {column.unit}" if has_unit else "")
+
+
+def _marked(row: Row, column: Column) -> str:
+    return cell(row.cells[column.key], column) + (DAGGER if is_marked(row, column) else "")
+
+
+def _stacked(board: Scoreboard, width: int) -> list[str]:
+    """For very narrow terminals: a block per method."""
+    lines = []
+    for row in board.rows:
+        lines.append(row.arm)
+        for column in board.columns:
+            if column.key in ("perplexity", "loss", "sparsity") and row.cells[column.key].n:
+                text = _marked(row, column)
+                heading = HEADINGS[column.key]
+                fits = len(heading) + len(text) + 3 <= width
+                lines += [f"  {heading} {text}"] if fits else [f"  {heading}", f"  {text}"]
+        lines.append(f"  done {row.status}")
+    return lines
+
+
+def _wrapped(line: str, width: int | None) -> list[str]:
+    """`line` broken at spaces; words longer than the width (names) are cut into pieces."""
+    if width is None or display_width(line) <= width:
+        return [line]
+    pieces = [""]
+    for word in line.split(" "):
+        joined = f"{pieces[-1]} {word}" if pieces[-1] else word
+        if display_width(joined) <= width:
+            pieces[-1] = joined
+            continue
+        while display_width(word) > width:
+            pieces.append(word[:width])
+            word = word[width:]
+        pieces.append(word)
+    return [piece for piece in pieces if piece]
+
+
+def _width(table: Sequence[Sequence[str]]) -> int:
+    return max(display_width(GAP.join(cells)) for cells in table)
+
+
+def _pad(text: str, width: int, left: bool) -> str:
+    space = " " * (width - display_width(text))
+    return text + space if left else space + text
+
+
+def display_width(text: str) -> int:
+    """Columns on a terminal: wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
