@@ -101,11 +101,15 @@ class Configuration:
 
     def text(self, header_lines: Sequence[str]) -> str:
         """The whole `.config`, beginning with these lines as comments."""
-        return config_text(self._state().raw, header_lines)
+        return config_text(self.state().raw, header_lines)
 
     def minimal_text(self) -> str:
         """Only what differs from the defaults: the form of a defconfig."""
-        return minimal_text(self._state().raw)
+        return minimal_text(self.state().raw)
+
+    def line_of(self, name: str) -> str:
+        """The line of one symbol in `.config`, without its line end; "" if it has none."""
+        return self.state().line(name)
 
     def missing_from(self, names: set[str]) -> list[str]:
         """Visible symbols with a prompt, in menu order, that `names` (a file's) leave out."""
@@ -122,8 +126,8 @@ class Configuration:
         """The request that counts for each symbol that has one."""
         return dict(self._resolution.requests)
 
-    def _state(self) -> State:
-        """The tree's state, moved to this configuration."""
+    def state(self) -> State:
+        """The tree's state, moved to this configuration; good until another one moves it."""
         requests = self._resolution.requests
         self.tree.state.apply({name: request.value for name, request in requests.items()})
         return self.tree.state
@@ -148,7 +152,7 @@ class Configuration:
         request = self._resolution.requests.get(name)
         if request is not None and value.is_visible and is_honoured(request, value):
             return request.place
-        state = self._state()
+        state = self.state()
         if self.tree.symbols[name].kind == "bool" and value.text == "y":
             if selectors := state.selectors(name):
                 return f"selected by {', '.join(selectors)}"

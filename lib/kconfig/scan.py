@@ -80,10 +80,15 @@ def read_layer(path: Path, label: str, *, kind: Kind | None = None) -> Layer:
     is missing, ConfigError for what is no configuration file at all.
     """
     text = _read_text(path, label, is_state=kind == "state" or path.name == ".config")
-    lines = text.split("\n")
     if kind is None:
-        is_generated = f"# {GENERATED_HEADER}" in (line.rstrip() for line in lines[:5])
+        is_generated = f"# {GENERATED_HEADER}" in map(str.rstrip, text.split("\n", 5))
         kind = "state" if path.name == ".config" or is_generated else "request"
+    return scan_text(text, label, kind)
+
+
+def scan_text(text: str, label: str, kind: Kind) -> Layer:
+    """As `read_layer`, of a text that is at hand already."""
+    lines = text.split("\n")
     assignments: list[Assignment] = []
     problems: list[Problem] = []
     for found in _scan(lines, label):

@@ -68,6 +68,10 @@ class State:
         # config_string is empty exactly where kconfiglib would leave the symbol out of `.config`.
         return Value(raw.str_value, bool(raw.config_string), bool(raw.visibility))
 
+    def line(self, name: str) -> str:
+        """The symbol's line in `.config`, as things stand; "" if it has none."""
+        return self._symbols[name].raw.config_string.rstrip("\n")
+
     def snapshot(self) -> dict[str, Value]:
         """The values of all symbols as things stand."""
         return {name: self.value(name) for name in self._symbols}

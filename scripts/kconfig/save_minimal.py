@@ -1,0 +1,17 @@
+"""savedefconfig: write ./defconfig with what differs from the defaults; .config stays as it is."""
+
+from pathlib import Path
+
+from lib.files import write_atomic
+from scripts.kconfig import cli
+
+
+def main(argv: list[str]) -> None:
+    cli.parser(__doc__).parse_args(argv)
+    _, configuration = cli.current(cli.tree_here())
+    write_atomic(Path("defconfig"), configuration.minimal_text())
+    print("defconfig written; copy it to defconfigs/NAME to keep it")
+
+
+if __name__ == "__main__":
+    cli.run(main)
