@@ -1,0 +1,115 @@
+"""Datasets: prepared once into token files with a manifest, then read through memory maps.
+
+    DATA_DIR/<dataset>/train-00000.bin  validation-00000.bin  manifest.json
+    DATA_DIR/cache/                     downloads, kept
+
+A new corpus is one file here, one line in CORPORA, one Kconfig symbol DATASET_<NAME>, one test.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from gpt2.datasets.build import build_dataset
+from gpt2.datasets.corpus import Corpus, Request
+from gpt2.datasets.custom import Custom
+from gpt2.datasets.download import Progress
+from gpt2.datasets.errors import USAGE, DataError, writing_failed
+from gpt2.datasets.manifest import Manifest, read_manifest
+from gpt2.datasets.pystdlib import PyStdlib
+from gpt2.datasets.sampler import TrainSampler, ValidationWindows
+from gpt2.datasets.shakespeare import Shakespeare
+from gpt2.datasets.shards import Dataset, TokenStream, open_dataset, verify
+from lib.claims import Held, claim
+
+__all__ = [
+    "CORPORA",
+    "DataError",
+    "Dataset",
+    "Manifest",
+    "TokenStream",
+    "TrainSampler",
+    "ValidationWindows",
+    "dataset_folder",
+    "open_dataset",
+    "prepare",
+    "read_manifest",
+    "verify",
+]
+
+CORPORA: dict[str, Corpus] = {
+    "pystdlib": PyStdlib(),
+    "shakespeare": Shakespeare(by_character=False),
+    "shakespeare-char": Shakespeare(by_character=True),
+    "custom": Custom(),
+}
+
+
+def dataset_folder(
+    dataset: str, data_dir: Path, custom_path: str | None, custom_tokenizer: str | None
+) -> Path:
+    """Where the prepared dataset is, or would be. Raises DataError for an unknown name."""
+    request = Request(dataset, data_dir, "", custom_path, custom_tokenizer)
+    return data_dir / _corpus(dataset).folder_name(request)
+
+
+def prepare(
+    dataset: str,
+    data_dir: Path,
+    mirror: str,
+    custom_path: str | None,
+    custom_tokenizer: str | None,
+    progress: Progress,
+) -> Manifest:
+    """Make a dataset unless it is there and intact; the arguments are the fields of Request.
+
+    `progress` receives lines for people. A second process that prepares into the same `data_dir`
+    waits for the first. Raises DataError.
+    """
+    request = Request(dataset, data_dir, mirror, custom_path, custom_tokenizer)
+    corpus = _corpus(dataset)
+    folder = data_dir / corpus.folder_name(request)
+    manifest = _intact(folder, dataset, progress)
+    if manifest is None:
+        with _alone(request.cache, progress):
+            # Whoever held the cache may have made just this.
+            manifest = _intact(folder, dataset, progress)
+            if manifest is None:
+                return build_dataset(folder, dataset, corpus.load(request, progress), progress)
+    corpus.check(manifest, request, progress)
+    return manifest
+
+
+def _intact(folder: Path, dataset: str, progress: Progress) -> Manifest | None:
+    """The manifest if the folder is prepared, is this dataset, and passes the quick checks."""
+    try:
+        if read_manifest(folder) is None:
+            return None
+        manifest = open_dataset(folder).manifest
+    except DataError as error:
+        progress(f"{error} This is done now.")
+        return None
+    if manifest.dataset != dataset:
+        progress(f"{folder} holds {manifest.dataset}; {dataset} is prepared in its place")
+        return None
+    return manifest
+
+
+def _corpus(name: str) -> Corpus:
+    if name not in CORPORA:
+        raise DataError(f"DATASET={name} is unknown. Choose one of {', '.join(CORPORA)}.", USAGE)
+    return CORPORA[name]
+
+
+@contextmanager
+def _alone(cache: Path, progress: Progress) -> Iterator[None]:
+    """Hold the cache folder, waiting for whoever has it: two corpora share downloads."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(claim(cache))
+        except Held as error:
+            progress(f"waiting: {error}")
+            held.enter_context(claim(cache, wait=True))
+        except OSError as error:
+            raise writing_failed(error, cache, 0) from error
+        yield

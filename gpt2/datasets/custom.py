@@ -1,0 +1,147 @@
+"""A text of the user's own: one UTF-8 file of any name, or a folder.
+
+Of a folder every file below it counts whose name ends in one of TEXT_SUFFIXES, in the order of
+the paths relative to the folder. Names that begin with a dot are left out, and so is what lies
+behind symbolic links to folders. A file that counts but is not UTF-8 text is an error, not a
+silent gap. The whole text is held in memory while it is prepared.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from gpt2.datasets.corpus import Corpus, Material, Request
+from gpt2.datasets.download import Progress, fetch
+from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError, reading_failed
+from gpt2.datasets.manifest import Manifest
+from gpt2.datasets.tokenizers import (
+    GPT2_MERGES,
+    ByteTokenizer,
+    CharacterTokenizer,
+    GPT2Tokenizer,
+    Tokenizer,
+)
+from lib.cli import ROOT
+
+# Prose, then sources.
+TEXT_SUFFIXES = (".txt", ".md", ".rst", ".tex") + (
+    ".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"
+)  # fmt: skip
+
+
+class Custom(Corpus):
+    """CUSTOM_PATH, tokenised by CUSTOM_TOKENIZER."""
+
+    description = "a text file or folder of your own (CUSTOM_PATH, CUSTOM_TOKENIZER)"
+
+    def folder_name(self, request: Request) -> str:
+        # Two texts, or one text under two tokenizers, must not take each other's place.
+        key = f"{_root(request)}\0{request.custom_tokenizer}"
+        return f"custom-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
+
+    def load(self, request: Request, progress: Progress) -> Material:
+        root = _root(request)
+        files = _read(root)
+        if not any(data for _, data in files):
+            raise DataError(
+                f"CUSTOM_PATH={root} has no text. Name a file with text in it, or a folder with "
+                f"such files; of a folder these count: {' '.join(TEXT_SUFFIXES)}",
+                CORRUPT,
+            )
+        pieces = [_decode(root / name if name else root, data) for name, data in files]
+        source = {"path": str(root), "files": len(files), "sha256": _digest(files)}
+        return Material(pieces, self._tokenizer(request, pieces, progress), source)
+
+    def check(self, manifest: Manifest, request: Request, progress: Progress) -> None:
+        root = _root(request)
+        if not root.exists():
+            progress(f"{root} is gone; using what was prepared from it")
+        elif _digest(_read(root)) != manifest.source.get("sha256"):
+            raise DataError(
+                f"The text of CUSTOM_PATH={root} changed after it was prepared. Remove "
+                f"{request.data_dir / self.folder_name(request)} and prepare it again, or restore "
+                "the text.",
+                CORRUPT,
+            )
+
+    def _tokenizer(self, request: Request, pieces: list[str], progress: Progress) -> Tokenizer:
+        match request.custom_tokenizer:
+            case "bytes":
+                return ByteTokenizer()
+            case "char":
+                return CharacterTokenizer.of(pieces)
+            case "gpt2":
+                return GPT2Tokenizer(fetch(GPT2_MERGES, request.cache, request.mirror, progress))
+        raise DataError(
+            f"CUSTOM_TOKENIZER={request.custom_tokenizer} is none of gpt2, bytes, char. Set it to "
+            "one of these.",
+            USAGE,
+        )
+
+
+def _root(request: Request) -> Path:
+    if not request.custom_path:
+        raise DataError(
+            "CUSTOM_PATH is empty. Set it to a text file or a folder of text files.", USAGE
+        )
+    return (ROOT / request.custom_path).resolve()
+
+
+def _read(root: Path) -> list[tuple[str, bytes]]:
+    """(path relative to `root`, contents) of every file that counts; the path of a file is ""."""
+    if not root.exists():
+        raise DataError(
+            f"CUSTOM_PATH={root} does not exist. Set it to a text file or a folder of text files.",
+            MISSING,
+        )
+    names = _text_files(root) if root.is_dir() else [""]
+    files = []
+    for name in names:
+        path = root / name if name else root
+        try:
+            files.append((name, path.read_bytes()))
+        except OSError as error:
+            raise reading_failed(error, path) from error
+    return files
+
+
+def _text_files(root: Path) -> list[str]:
+    names = []
+    for folder, subfolders, files in os.walk(root, onerror=_refuse):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in files:
+            path = Path(folder, name)
+            if name.endswith(TEXT_SUFFIXES) and not name.startswith(".") and path.is_file():
+                names.append(path.relative_to(root).as_posix())
+    return sorted(names)
+
+
+def _refuse(error: OSError) -> None:
+    # Left to itself, os.walk passes over a folder that it may not read.
+    raise reading_failed(error, Path(error.filename)) from error
+
+
+def _decode(path: Path, data: bytes) -> str:
+    zero = data.find(b"\0")
+    if zero >= 0:
+        raise _not_text(path, f"a zero byte at {zero}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_text(path, f"the byte {data[error.start]:#04x} at {error.start}") from error
+
+
+def _not_text(path: Path, what: str) -> DataError:
+    return DataError(
+        f"{path} is not UTF-8 text: it has {what}. Convert it (`iconv -t UTF-8`) or move it away.",
+        CORRUPT,
+    )
+
+
+def _digest(files: list[tuple[str, bytes]]) -> str:
+    """Of a file what sha256sum prints; of a folder that of sha256sum's output for its files."""
+    digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in files]
+    if digests and digests[0][0] == "":
+        return digests[0][1]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in digests)
+    return hashlib.sha256(os.fsencode(lines)).hexdigest()
