@@ -1,0 +1,93 @@
+"""Prepare a dataset: `python gpt2/prepare_data.py --dataset shakespeare`, from any folder.
+
+Fetches or reads the text, turns it into tokens and writes DATA_DIR/<dataset>/. What is prepared
+and intact stays as it is. Without --dataset, the dataset of `.config`. `--list` names them all.
+
+Options are assignments to Kconfig symbols of the menu "Data", on top of `.config` where there is
+one and of the defaults where there is none: --dataset, --data-dir, --data-mirror, --custom-path,
+--custom-tokenizer. Relative paths start at the root of the repository.
+
+Where DATA_MIRROR is empty the environment variable DATA_MIRROR serves: every download is checked
+against a pinned SHA-256, so where it comes from cannot change a result.
+
+Exit codes: 0 prepared, 2 usage, 65 wrong data, 66 data that cannot be had, 74 a disk that cannot
+be written, 130 interrupted.
+"""
+
+if __name__ == "__main__" and not __package__:
+    from entry import run_as_module
+
+    run_as_module("gpt2.prepare_data")
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gpt2.dataset_choice import data_arguments, mirror
+from gpt2.datasets import CORPORA, Dataset, dataset_folder, open_dataset, prepare, verify
+from lib.cli import ROOT, guarded
+from lib.current import config_path, load_configuration
+from lib.kconfig import Config, Layer, load_tree, overrides_from_arguments
+
+SYMBOLS = ("DATASET", "DATA_DIR", "DATA_MIRROR", "CUSTOM_PATH", "CUSTOM_TOKENIZER")
+
+
+def main(arguments: Sequence[str]) -> int:
+    if set(arguments) & {"-h", "--help"}:
+        print(__doc__, end="")
+        return 0
+    if "--list" in arguments:
+        for name, corpus in CORPORA.items():
+            print(f"{name:18}{corpus.description}")
+        return 0
+    config = configured(overrides_from_arguments(arguments))
+    where = data_arguments(config)
+    prepare(**where, mirror=mirror(config), progress=_say)
+    dataset = open_dataset(dataset_folder(**where))
+    verify(dataset)
+    print(describe(dataset))
+    return 0
+
+
+def configured(options: Layer) -> Config:
+    """`.config`, or the defaults, with the options on top. Raises ConfigError."""
+    for option in options.assignments:
+        if option.name not in SYMBOLS and not option.name.startswith("DATASET_"):
+            known = ", ".join("--" + name.lower().replace("_", "-") for name in SYMBOLS)
+            raise ValueError(
+                f"--{option.name.lower().replace('_', '-')} does not concern data. "
+                f"These do: {known}; and --list and --help stand alone."
+            )
+    if config_path().exists():
+        return load_configuration(options if options.assignments else None).typed()
+    return load_tree(ROOT).resolve([options]).typed()
+
+
+def describe(dataset: Dataset) -> str:
+    """What there is now, in a few aligned lines."""
+    manifest = dataset.manifest
+    source = "  ".join(f"{key} {value}" for key, value in manifest.source.items())
+    lines = [
+        f"dataset     {manifest.dataset}",
+        f"source      {source}",
+        f"tokenizer   {manifest.tokenizer.name}, {manifest.vocab_size:,} tokens",
+    ]
+    for name in ("train", "validation"):
+        split = manifest.split(name)
+        lines.append(f"{name:12}{split.tokens:,} tokens of {split.bytes:,} bytes")
+    return "\n".join(
+        [*lines, f"folder      {_shown(dataset.folder)}", f"hash        {manifest.hash}"]
+    )
+
+
+def _shown(folder: Path) -> str:
+    return str(folder.relative_to(ROOT)) if folder.is_relative_to(ROOT) else str(folder)
+
+
+def _say(line: str) -> None:
+    # At once, also into a pipe: a download takes a while.
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))
