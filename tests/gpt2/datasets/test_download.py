@@ -194,6 +194,15 @@ def test_a_longer_file_without_a_length_is_refused(cache, resource, server):
     assert files_below(cache) == []
 
 
+def test_an_endless_file_is_not_read_to_its_end(cache, resource, server, told, monkeypatch):
+    monkeypatch.setattr(download, "PROGRESS_EVERY_S", -1.0)
+    server.length = None
+    server.contents *= 30
+    with pytest.raises(DataError, match="more than"):
+        fetch(resource, cache, server.url, told.append)
+    assert len(told) < resource.size / download.BLOCK_BYTES + 3
+
+
 def test_a_wrong_hash_is_refused(cache, resource, server):
     server.contents = b"x" * resource.size
     error = refused(resource, cache, server.url)

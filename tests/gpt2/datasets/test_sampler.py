@@ -148,6 +148,8 @@ def test_a_limit_takes_evenly_spaced_whole_windows(tokens, block_size, limit):
         assert all(window.size == block_size + 1 for window in some)
         gaps = {int(b[0]) - int(a[0]) for a, b in itertools.pairwise(some)}
         assert max(gaps, default=0) - min(gaps, default=0) <= block_size
+        # The last one stands for the last 1/limit of the split.
+        assert int(some[limit - 1][0]) >= tokens * (limit - 1) / limit - 2 * block_size
 
 
 def test_batches_are_copies_and_a_shorter_window_comes_alone():
