@@ -4,9 +4,11 @@ kconfiglib reads `srctree` and a dozen switches from the environment when a tree
 set for that moment only, so neither the caller's environment nor the working directory matters.
 """
 
+import gc
 import importlib
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +34,8 @@ _STEERING = (
 
 # "Kconfig:3: message", possibly behind "warning: " or before "error: "
 _LOCATED = re.compile(r"\s*(\S+?):(\d+): (?:error: |warning: )?(.*)", re.DOTALL)
+# kconfiglib goes on about environment variables, which our trees do not use.
+_MISSING_FILE = re.compile(r"('[^']*') not found \(in 'source ")
 _DEFINED_AT = re.compile(r"\(defined at ([^:()\s]+):(\d+)")
 
 
@@ -72,8 +76,8 @@ def _set_variable(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def parse(root: Path, kind: type["Kconfig"] | None = None) -> "Kconfig":
-    """Parse `<root>/Kconfig`; `kind` may name a subclass. Raises ConfigError at the first error."""
+def parse(root: Path) -> "Kconfig":
+    """Parse `<root>/Kconfig`. Raises ConfigError at the first syntax error."""
     library = package()
     if not (root / "Kconfig").is_file():
         remedy = "run this in the top folder of bitterbench"
@@ -81,9 +85,15 @@ def parse(root: Path, kind: type["Kconfig"] | None = None) -> "Kconfig":
     variables: dict[str, str | None] = dict.fromkeys(_STEERING)
     with environment({**variables, "srctree": str(root.resolve())}):
         try:
-            return (kind or library.Kconfig)("Kconfig", warn_to_stderr=False)
+            return library.Kconfig("Kconfig", warn_to_stderr=False)
         except (library.KconfigError, OSError, UnicodeDecodeError) as error:
-            raise ConfigError([_located_problem(str(error))]) from None
+            problem = _located_problem(str(error))
+    # The parser leaves its files open when it gives up; they are closed here, not at some later
+    # time in somebody else's code.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    raise ConfigError([problem])
 
 
 def parse_warnings(kconfig: "Kconfig") -> list[Problem]:
@@ -95,6 +105,8 @@ def _located_problem(text: str) -> Problem:
     remedy = "mend the Kconfig file"
     if match := _LOCATED.match(text):
         what = " ".join(match[3].split())
+        if missing := _MISSING_FILE.match(what):
+            what = f"sources {missing[1]}, which is not there"
         return Problem(match[1], int(match[2]), what, remedy)
     what = " ".join(text.removeprefix("warning: ").split())
     if match := _DEFINED_AT.search(what):

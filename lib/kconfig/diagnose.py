@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from lib.kconfig import backend
-from lib.kconfig.errors import Problem
+from lib.kconfig.errors import Problem, shown
+from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request
 from lib.kconfig.state import Value
 
@@ -15,8 +16,8 @@ def not_honoured(tree: "Tree", request: Request, value: Value) -> Problem:
     """The problem of a request that the tree's present state does not honour."""
     name = request.name
     symbol = tree.symbols[name]
-    asked = f"{name}={request.value}"
-    becomes = f"it becomes {value.text}" if value.is_active else "it would be dropped"
+    asked = f"{name}={shown(request.value)}"
+    becomes = f"it becomes {shown(value.text)}" if value.is_active else "it is dropped"
     if selectors := tree.state.selectors(name):
         what = f"{asked}, but {', '.join(selectors)} selects it; {becomes}"
         return request.problem(what, f"remove it, or set {selectors[0]}=n")
@@ -24,16 +25,21 @@ def not_honoured(tree: "Tree", request: Request, value: Value) -> Problem:
         wants = describe_clauses(tree, unmet_clauses(tree, name))
         what = f"{asked} wants {wants} ({symbol.place}); {becomes}"
         return request.problem(what, "meet that condition, or remove the assignment")
-    if symbol.group is not None and tree.groups[symbol.group].kind == "choice":
-        group = tree.groups[symbol.group]
-        what = f"{asked} leaves the choice {group.name} ({group.place}) without a member"
-        return request.problem(f"{what}; {becomes}", f"set one of {', '.join(group.members)} to y")
     active_range = tree.state.active_range(name) if symbol.kind in ("int", "hex") else None
     if active_range is not None:
         low, high = active_range
         what = f"{asked} is outside {low} to {high} ({symbol.place}); {becomes}"
         return request.problem(what, f"choose a value from {low} to {high}")
     return request.problem(f"{asked} is not taken ({symbol.place}); {becomes}", "remove it")
+
+
+def no_member(tree: "Tree", request: Request, group: Group) -> Problem:
+    """The problem of a request that turns off the last member of a visible choice."""
+    values = ((member, tree.state.value(member)) for member in group.members)
+    chosen = next(member for member, value in values if value.text == "y")
+    what = f"{request.name}=n leaves the choice {group.name} ({group.place}) without a member"
+    remedy = f"set one of {', '.join(group.members)} to y"
+    return request.problem(f"{what}; {chosen} becomes y", remedy)
 
 
 def unmet_clauses(tree: "Tree", name: str) -> list[Any]:

@@ -8,6 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+def shown(text: str, width: int = 60) -> str:
+    """A text from a file, fit for a terminal: one line, no control characters, not endless."""
+    plain = "".join(character if character.isprintable() else "?" for character in text)
+    return plain if len(plain) <= width else plain[: width - 3] + "..."
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One finding: where, what was asked and what it became, and how to mend it.
@@ -25,7 +31,7 @@ class Problem:
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}; {self.remedy}"
+        return f"{self.place}: {shown(self.what, 500)}; {shown(self.remedy, 500)}"
 
 
 class ConfigError(ValueError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lib.kconfig.aliases import expand_alias
-from lib.kconfig.errors import Problem
+from lib.kconfig.errors import Problem, shown
 from lib.kconfig.groups import Group
 from lib.kconfig.hints import unknown_name
 from lib.kconfig.scan import Assignment, Kind, Layer
@@ -101,7 +101,7 @@ def _one(
     if assignment.is_quoted and symbol.kind != "string":
         complaint, remedy = "is in quotes, but is no string", f"write CONFIG_{name}={value}"
     elif assignment.is_quoted is False and symbol.kind == "string":
-        complaint, remedy = "lacks its quotes", f'write CONFIG_{name}="{value}"'
+        complaint, remedy = "lacks its quotes", f'write CONFIG_{name}="{shown(value)}"'
     elif symbol.kind == "bool":
         remedy = "write y or n"
     elif symbol.kind == "int" and complaint == "has leading zeros":
@@ -109,14 +109,16 @@ def _one(
     elif symbol.string_type and symbol.string_type.base == "sweep" and complaint is None:
         complaint = sweep_complaint(value, tree.symbols, tree.groups)
     if complaint:
-        yield assignment.problem(f"{name}={value} {complaint}", remedy)
+        yield assignment.problem(f"{name}={shown(value)} {complaint}", remedy)
     else:
         yield Request(name, value, assignment.file, assignment.line, kind)
 
 
 def _group(kind: Kind, group: Group, assignment: Assignment) -> Iterator[Request | Problem]:
     if kind != "override":
-        lines = " or ".join(f"CONFIG_{member}=y" for member in group.members[:3])
+        meant = [group.member_of(value) for value in assignment.value.split(",")]
+        members = [member for member in meant if member] or group.members[:3]
+        lines = " or ".join(f"CONFIG_{member}=y" for member in members)
         what = f"{group.name} is no symbol but the {group.kind} of {', '.join(group.members)}"
         yield assignment.problem(what, f"write {lines}")
         return

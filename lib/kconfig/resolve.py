@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lib.kconfig.diagnose import default_problems, not_honoured
+from lib.kconfig.diagnose import default_problems, no_member, not_honoured
 from lib.kconfig.errors import ConfigError, Problem
+from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request, interpret
 from lib.kconfig.scan import Kind, Layer
 from lib.kconfig.state import Value
@@ -117,7 +118,7 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
     """What was dropped, and what is wrong, in the state that the tree is in now."""
     dropped: list[Problem] = []
     problems: list[Problem] = []
-    denied: dict[str, Request] = {}
+    denied: set[str] = set()
     taken: set[str] = set()
     for name, request in resolution.requests.items():
         value = resolution.values[name]
@@ -134,7 +135,7 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
         if is_choice and group is not None and request.value == "n":
             # Reported once for the choice, and only if no member was asked for.
             if not any(_is_yes(resolution.requests.get(member)) for member in group.members):
-                denied[group.name] = request
+                denied.add(group.name)
             continue
         ended_by = resolution.honoured.get(name)
         is_wish = request.kind == "request" and ended_by == "request"
@@ -144,16 +145,14 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
             dropped.append(problem)
         else:
             problems.append(problem)
-    for name, request in denied.items():
-        last = _last_denial(tree, resolution, name)
-        problems.append(not_honoured(tree, last or request, resolution.values[request.name]))
+    for name in denied:
+        problems.append(
+            no_member(tree, _last_denial(resolution, tree.groups[name]), tree.groups[name])
+        )
     return dropped, problems + default_problems(tree, dict(resolution.values), taken)
 
 
-def _last_denial(tree: "Tree", resolution: Resolution, group: str) -> Request | None:
+def _last_denial(resolution: Resolution, group: Group) -> Request:
     """The latest request among those that turned all members of a choice off."""
-    members = tree.groups[group].members
-    for name in reversed(resolution.requests):
-        if name in members:
-            return resolution.requests[name]
-    return None
+    denials = [name for name in resolution.requests if name in group.members]
+    return resolution.requests[denials[-1]]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lib.kconfig.errors import ConfigError, Problem, no_config
+from lib.kconfig.errors import ConfigError, Problem, no_config, shown
 
 # No configuration of ours comes near; a larger file was given by mistake.
 LARGEST_FILE_BYTES = 1 << 20
@@ -164,7 +164,7 @@ def _scan(lines: list[str], label: str) -> Iterator[Assignment | Problem]:
             yield _value(match[1], match[2], label, number)
         elif match := _ALMOST_UNSET.fullmatch(line):
             remedy = f"write exactly `# CONFIG_{match[1]} is not set`"
-            yield Problem(label, number, f"`{_short(line)}` would be ignored", remedy)
+            yield Problem(label, number, f"`{shown(line)}` would be ignored", remedy)
         elif line.strip() and not line.lstrip().startswith("#"):
             yield _malformed(line, label, number)
 
@@ -176,7 +176,7 @@ def _value(name: str, text: str, label: str, number: int) -> Assignment | Proble
             what = f"CONFIG_{name} holds a control character"
             return Problem(label, number, what, "write printable characters only")
         return Assignment(name, value, label, number, is_quoted=True)
-    what = f"`CONFIG_{name}={_short(text)}` cannot be read"
+    what = f"`CONFIG_{name}={shown(text)}` cannot be read"
     if text.startswith('"'):
         if (match := _STRING.match(text)) and text[match.end() :].lstrip().startswith("#"):
             what = f"CONFIG_{name} is followed by a comment on its line"
@@ -193,13 +193,8 @@ def _value(name: str, text: str, label: str, number: int) -> Assignment | Proble
 
 
 def _malformed(line: str, label: str, number: int) -> Problem:
-    what = f"`{_short(line)}` is no assignment"
+    what = f"`{shown(line)}` is no assignment"
     if match := _ALMOST_SET.fullmatch(line):
         proper = f"CONFIG_{match[1]}={match[2]}"
-        return Problem(label, number, what, f"write `{_short(proper)}`, no spaces before or in it")
+        return Problem(label, number, what, f"write `{shown(proper)}`, no spaces before or in it")
     return Problem(label, number, what, "write CONFIG_NAME=value, or begin a comment with #")
-
-
-def _short(text: str, width: int = 60) -> str:
-    shown = "".join(c if c.isprintable() else "?" for c in text)
-    return shown if len(shown) <= width else shown[: width - 3] + "..."

@@ -1,0 +1,41 @@
+import pytest
+
+from lib.kconfig.sweep import parse_sweep, sweep_complaint
+
+
+def test_axes_in_the_order_written(tree):
+    text = "TARGET_SPARSITY=0.5,0.9;SEED=3;MODEL=gpt2,GPT2_MEDIUM;BIAS=y,n"
+    assert parse_sweep(text, tree.symbols, tree.groups) == {
+        "TARGET_SPARSITY": ("0.5", "0.9"),
+        "SEED": ("3",),
+        "MODEL": ("gpt2", "GPT2_MEDIUM"),
+        "BIAS": ("y", "n"),
+    }
+    assert parse_sweep("", tree.symbols, tree.groups) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("SEED", "not SYMBOL=value,value"),
+        ("SEED=", "not SYMBOL=value,value"),
+        ("SEED=1;", "not SYMBOL=value,value"),
+        (" SEED=1", "not SYMBOL=value,value"),
+        ("NOSUCH=1", "is no option"),
+        ("PRUNING=y,n", "is no option"),
+        ("OPTIMIZER=adamw", "names the axis OPTIMIZER"),
+        ("OPTIMIZER_ADAMW=y", "sweep OPTIMIZER instead"),
+        ("DEVICE_CPU=y", "sweep DEVICE instead"),
+        ("DEVICE=tpu", "is none of auto, cpu, cuda"),
+        ("SEED=1,x", "is no whole decimal number"),
+        ("SEED=1,,2", "is no whole decimal number"),
+        ("SEED=1,1", "the same value twice"),
+        ("TARGET_SPARSITY=0.5,5e-1", "the same value twice"),
+        ("DEVICE=cpu,CPU", "the same value twice"),
+        ("TARGET_SPARSITY=1.5", "out of range"),
+        ("SEED=1;SEED=2", "names SEED twice"),
+        ("SWEEP=1", "sweeps itself"),
+    ],
+)
+def test_what_is_no_sweep(tree, text, what):
+    assert what in sweep_complaint(text, tree.symbols, tree.groups)
