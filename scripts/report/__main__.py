@@ -1,42 +1,46 @@
-"""`python -m scripts.report MATRIX_FOLDER`: write the page and print the scoreboard."""
+"""`python -m scripts.report [MATRIX_FOLDER]`: write the page and print the scoreboard.
+
+Without a folder: the matrix of the current configuration, which `make report` means.
+"""
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib.cli import guarded
+
 from . import scoreboard_text, write_report
 
-WIDTH_WITHOUT_TERMINAL = 120
-EXIT_USAGE, EXIT_IO = 2, 74
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status: 0, 2 (no plan there) or 74 (cannot write)."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.report", description=__doc__)
-    parser.add_argument("matrix_folder", type=Path, help="a folder below results/matrices")
+def main(arguments: Sequence[str]) -> int:
+    """Raises ValueError if there is no plan, OSError if the report cannot be written."""
+    parser = argparse.ArgumentParser(prog="make report", description=__doc__)
+    parser.add_argument(
+        "matrix_folder", type=Path, nargs="?", help="a folder below results/matrices"
+    )
     parser.add_argument(
         "--text-only", action="store_true", help="print the scoreboard and write nothing"
     )
     options = parser.parse_args(arguments)
-    width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
-    try:
-        _say(scoreboard_text(options.matrix_folder, width))
-        if not options.text_only:
-            _say(f"\nreport: {_short(write_report(options.matrix_folder))}\n")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
-    except OSError as error:
-        print(f"The report cannot be written: {error}. Make room or give rights.", file=sys.stderr)
-        return EXIT_IO
+    folder = options.matrix_folder or _current_matrix()
+    say(scoreboard_text(folder, None))
+    if not options.text_only:
+        say(f"\nreport: {_short(write_report(folder))}\n")
     return 0
 
 
-def _say(text: str) -> None:
-    """Print, even where the terminal's encoding has not every character of a name."""
+def _current_matrix() -> Path:
+    # Planning reads the whole Kconfig tree; a named folder needs none of that.
+    from lib.current import load_configuration
+    from scripts.matrix.plan import plan
+
+    return plan(load_configuration()).folder
+
+
+def say(text: str) -> None:
+    """Print, even where the terminal's encoding lacks a character of some name."""
     encoding = sys.stdout.encoding or "ascii"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -48,4 +52,4 @@ def _short(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main, sys.argv[1:]))

@@ -39,6 +39,8 @@ SETTINGS: Mapping[str, Any] = {
     "svg.hashsalt": "bitterbench",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
+    # A name with two dollar signs is a name, not a formula.
+    "text.parse_math": False,
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.titlelocation": "left",
@@ -97,6 +99,11 @@ def looks(arms: Mapping[str, Sequence[Run]], baseline: str | None) -> dict[str, 
             others += 1
         found[arm] = Look(colour, families[method], marker)
     return found
+
+
+def drawable(name: str) -> str:
+    """A name in the characters that the font has; others would be boxes, and a warning each."""
+    return name.encode("latin-1", "replace").decode("latin-1")
 
 
 def dark_rules() -> str:

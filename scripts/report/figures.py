@@ -6,6 +6,7 @@ to a third cannot be read. Only measured values are drawn; the captions say what
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,23 +14,36 @@ import matplotlib
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
-from . import formats
 from .anatomy import Bar
-from .appearance import INK, PAPER, PARTS, SETTINGS, Look, dark_rules
+from .appearance import INK, PAPER, PARTS, SETTINGS, Look, dark_rules, drawable
+from .axes import (
+    ROUND,
+    counting_x,
+    legend_below,
+    legend_height_in,
+    logarithmic_y,
+    time_x,
+)
 from .curves import Curve
 
 WIDE_IN, NARROW_IN = 10.2, 4.6
-LEGEND_ENTRIES = 24
 POINTS_WITH_MARKERS = 12
-ROUND = (1, 2, 2.5, 5, 10)
 ZOOM_SHARE = 0.25
 """The last quarter of the training gets a panel of its own: there the arms differ."""
 
-# Thinner as curves become many, and not all points of all: a page must stay a few megabytes.
-POINTS_PER_PANEL = 9000
+# Not all points of long curves, and with many runs only the means: a page must stay small.
 POINTS_PER_CURVE = 200
+RUNS_DRAWN_APART = 60
+
+# Hundredths of a point are enough; matplotlib writes millionths. Not in transforms, which scale.
+COORDINATES = re.compile(rb' (?:d|x|y)="[^"]*"')
+LONG_NUMBER = re.compile(rb"(\.\d\d)\d+")
+
+
+def _rounded(attribute: re.Match[bytes]) -> bytes:
+    return LONG_NUMBER.sub(rb"\1", attribute.group())
 
 
 def draw(function: Callable[..., Figure], *arguments: Any, narrow: bool) -> bytes:
@@ -38,7 +52,8 @@ def draw(function: Callable[..., Figure], *arguments: Any, narrow: bool) -> byte
         figure = function(*arguments, narrow=narrow)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue().replace(b"<defs>", dark_rules().encode() + b"<defs>", 1)
+    svg = file.getvalue().replace(b"<defs>", dark_rules().encode() + b"<defs>", 1)
+    return COORDINATES.sub(_rounded, svg)
 
 
 def perplexity_curves(
@@ -51,28 +66,30 @@ def perplexity_curves(
         "training time": lambda curve: curve.seconds,
     }
     zoom = _zoom_limits(curves)
+    legend_in = legend_height_in(list(dict.fromkeys(curve.arm for curve in curves)), narrow)
     if narrow:
         panels = len(by_x) + bool(zoom)
-        figure = Figure(figsize=(NARROW_IN, 2.6 * panels + 0.3), layout="constrained")
+        figure = Figure(figsize=(NARROW_IN, 2.5 * panels + legend_in), layout="constrained")
         axes = list(figure.subplots(panels, 1))
         full, last = axes[:3], axes[3:]
     else:
-        figure = Figure(figsize=(WIDE_IN, 5.9 if zoom else 3.5), layout="constrained")
+        size = (WIDE_IN, (5.4 if zoom else 3.0) + legend_in)
+        figure = Figure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(2 if zoom else 1, 3)
         full = [figure.add_subplot(grid[0, 0])]
         full += [figure.add_subplot(grid[0, k], sharey=full[0]) for k in (1, 2)]
         last = [figure.add_subplot(grid[1, :])] if zoom else []
     for panel, (label, read) in zip(full, by_x.items(), strict=True):
         _lines(panel, curves, looks, read)
-        panel.set_xlim(left=0)
+        panel.set_xlim(0, 1.03 * max(max(read(curve)) for curve in curves) or 1)
         panel.set_xlabel(label)
-    _time_axis(full[2])
+    time_x(full[2])
     for panel in full[:2]:
-        _plain_x(panel)
+        counting_x(panel)
     lowest = min(min(curve.perplexities) for curve in curves)
     highest = max(max(curve.perplexities) for curve in curves)
     for panel in full:
-        _log_y(panel, lowest, highest)
+        logarithmic_y(panel, lowest, highest)
         if narrow or panel is full[0]:
             panel.set_ylabel("validation perplexity")
         else:
@@ -81,36 +98,39 @@ def perplexity_curves(
         _lines(panel, curves, looks, by_x["optimizer steps"])
         left, right, low, high = zoom
         panel.set_xlim(left, right)
-        _log_y(panel, low, high)
-        _plain_x(panel)
+        logarithmic_y(panel, low, high)
+        counting_x(panel)
         panel.set_xlabel("optimizer steps")
         panel.set_ylabel("validation perplexity")
         panel.set_title("the last quarter, enlarged")
-    _legend(figure, full[0], narrow)
+    legend_below(figure, full[0], narrow)
     return figure
 
 
 def sparsity_curves(curves: Sequence[Curve], looks: Mapping[str, Look], *, narrow: bool) -> Figure:
     """Sparsity of the prunable weights over the steps: realised (lines) and asked (dots)."""
-    figure = Figure(figsize=(NARROW_IN if narrow else WIDE_IN, 3.2), layout="constrained")
-    panel = figure.subplots()
     arms = list(dict.fromkeys(curve.arm for curve in curves))
+    size = (NARROW_IN if narrow else WIDE_IN, 2.8 + legend_height_in([*arms, "asked"], narrow))
+    figure = Figure(figsize=size, layout="constrained")
+    panel = figure.subplots()
+    if len(curves) > RUNS_DRAWN_APART:
+        curves = [curve for curve in curves if curve.is_first]
     for curve in curves:
         # Arms of one schedule coincide: the later ones are thinner, so that each can be seen.
         width = 1.3 + 1.5 * min(5, len(arms) - 1 - arms.index(curve.arm))
         panel.plot(
             curve.realised_steps, _percent(curve.realised), color=looks[curve.arm].colour,
-            lw=width, drawstyle="steps-post", label=curve.arm if curve.is_first else None,
+            lw=width, drawstyle="steps-post", label=drawable(curve.arm) if curve.is_first else None,
         )  # fmt: skip
     for curve in curves:
         label = "asked" if curve is curves[-1] else None
         panel.plot(curve.prune_steps, _percent(curve.asked), ".", ms=4, color=INK, label=label)
     panel.set_ylim(bottom=0)
     panel.set_xlim(left=0)
-    _plain_x(panel)
+    counting_x(panel)
     panel.set_xlabel("optimizer steps")
     panel.set_ylabel("zeros, % of prunable weights")
-    _legend(figure, panel, narrow)
+    legend_below(figure, panel, narrow)
     return figure
 
 
@@ -135,9 +155,9 @@ def stacked_bars(bars: Sequence[Bar], x_label: str, *, narrow: bool) -> Figure:
         # Beside the bars long names would leave no room for them.
         panel.set_yticks([])
         for y, bar in enumerate(bars):
-            panel.text(0, y - 0.29, bar.arm, va="bottom", fontsize=8)
+            panel.text(0, y - 0.29, drawable(bar.arm), va="bottom", fontsize=8)
     else:
-        panel.set_yticks(range(len(bars)), [bar.arm for bar in bars])
+        panel.set_yticks(range(len(bars)), [drawable(bar.arm) for bar in bars])
         panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.set_ylim(len(bars) - 0.4, -0.95 if narrow else -0.6)
@@ -158,24 +178,25 @@ def _lines(
     read: Callable[[Curve], Sequence[float]],
 ) -> None:
     """A thin line per run and, where an arm has several that match, a thick one for their mean."""
-    limit = max(8, min(POINTS_PER_CURVE, POINTS_PER_PANEL // len(curves)))
     arms: dict[str, list[Curve]] = {}
     for curve in curves:
         arms.setdefault(curve.arm, []).append(curve)
     for arm, runs in arms.items():
         look = looks[arm]
+        whole = [curve for curve in runs if curve.is_done]
+        has_mean = len(whole) > 1 and len({(curve.steps, curve.is_full) for curve in whole}) == 1
         for curve in runs:
             x, y = read(curve), curve.perplexities
-            _line(panel, x, y, curve.is_full, look, limit, is_one_of_many=len(runs) > 1)
+            if not (has_mean and curve.is_done and len(curves) > RUNS_DRAWN_APART):
+                _line(panel, x, y, curve.is_full, look, is_one_of_many=len(runs) > 1)
             if curve.is_diverged:
                 panel.plot(x[-1:], y[-1:], "X", ms=8, color=look.colour, mec=PAPER, zorder=5)
-        whole = [curve for curve in runs if curve.is_done]
-        if len(whole) > 1 and len({(curve.steps, curve.is_full) for curve in whole}) == 1:
+        if has_mean:
             x = [math.fsum(values) / len(whole) for values in zip(*map(read, whole), strict=True)]
             rows = zip(*(curve.perplexities for curve in whole), strict=True)
             y = [math.fsum(values) / len(whole) for values in rows]
-            _line(panel, x, y, whole[0].is_full, look, limit, is_one_of_many=False)
-        panel.plot([], [], label=arm, marker=look.marker, color=look.colour, ls=look.line)
+            _line(panel, x, y, whole[0].is_full, look, is_one_of_many=False)
+        panel.plot([], [], label=drawable(arm), marker=look.marker, color=look.colour, ls=look.line)
 
 
 def _line(
@@ -184,7 +205,6 @@ def _line(
     y: Sequence[float],
     is_full: Sequence[bool],
     look: Look,
-    limit: int,
     *,
     is_one_of_many: bool,
 ) -> None:
@@ -193,7 +213,7 @@ def _line(
     points = range(len(x))
     joined = [i for i in points if not is_full[i]] or list(points)
     alone = [i for i in points if i not in set(joined)]
-    kept = [joined[i] for i in _thinned(len(joined), limit)]
+    kept = [joined[i] for i in _thinned(len(joined))]
     marks = {"lw": 0.7, "alpha": 0.5} if is_one_of_many else _marks(look, len(kept))
     style = {"color": look.colour, "ls": look.line}
     panel.plot([x[i] for i in kept], [y[i] for i in kept], **style, **marks)
@@ -209,8 +229,9 @@ def _marks(look: Look, points: int) -> dict[str, Any]:
     return {"marker": look.marker, "markevery": max(1, points // POINTS_WITH_MARKERS), "ms": 3.6}
 
 
-def _thinned(points: int, limit: int) -> list[int]:
-    """At most `limit` indices, evenly spread; the first and the last always stay."""
+def _thinned(points: int) -> list[int]:
+    """At most POINTS_PER_CURVE indices, evenly spread; the first and the last always stay."""
+    limit = POINTS_PER_CURVE
     if points <= limit:
         return list(range(points))
     return sorted({round(k * (points - 1) / (limit - 1)) for k in range(limit)})
@@ -232,63 +253,5 @@ def _zoom_limits(curves: Sequence[Curve]) -> tuple[float, float, float, float] |
     return left - edge, right + edge, min(values) / margin, max(values) * margin
 
 
-def perplexity_ticks(low: float, high: float) -> list[float]:
-    """Between three and ten round values inside [low, high] for a logarithmic axis."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        ticks = [digit * 10.0**power for power in range(first, last + 1) for digit in digits]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) >= 4:
-            return ticks
-    # Less than a decade: evenly spaced values serve better than round ones.
-    spaced = MaxNLocator(6, steps=ROUND).tick_values(low, high)
-    return [float(tick) for tick in spaced if low <= tick <= high]
-
-
-def _log_y(panel: Axes, low: float, high: float) -> None:
-    margin = (high / low) ** 0.04 if high > low else 1.1
-    low, high = low / margin, high * margin
-    panel.set_yscale("log")
-    panel.set_ylim(low, high)
-    panel.yaxis.set_major_locator(FixedLocator(perplexity_ticks(low, high)))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.5g}"))
-
-
-def _plain_x(panel: Axes) -> None:
-    panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=ROUND))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
-
-
-def _time_axis(panel: Axes) -> None:
-    divisor, unit = formats.second_unit([panel.get_xlim()[1]])
-    panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 1.5, 2, 3, 5, 6, 10]))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:,.4g}"))
-    panel.set_xlabel(f"training time ({unit})")
-
-
-def short_count(value: float) -> str:
-    """1,500 as "1.5k", 614,400 as "614k", 2e9 as "2B"; small counts as they are."""
-    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit and (unit != "k" or value >= 1e4):
-            return f"{value / limit:.4g}{unit}"
-    return f"{value:,.4g}"
-
-
 def _percent(shares: Sequence[float]) -> list[float]:
     return [100 * share for share in shares]
-
-
-def _legend(figure: Figure, panel: Axes, narrow: bool) -> None:
-    handles, labels = panel.get_legend_handles_labels()
-    if len(labels) > LEGEND_ENTRIES:
-        rest = len(labels) - LEGEND_ENTRIES
-        handles, labels = handles[:LEGEND_ENTRIES], labels[:LEGEND_ENTRIES]
-        handles.append(panel.plot([], [], " ")[0])
-        labels.append(f"and {rest} more")
-    longest = max(map(len, labels), default=0)
-    columns = 1 if narrow else max(1, min(len(labels), 150 // (longest + 9)))
-    figure.legend(
-        handles, labels, loc="outside lower left", ncols=columns,
-        handlelength=2.6, columnspacing=1.8,
-    )  # fmt: skip

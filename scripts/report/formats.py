@@ -12,6 +12,7 @@ MINUTE_S, HOUR_S = 60, 3600
 PLUS_MINUS = "\u00b1"
 MINUS = "\u2212"
 DASH = "\u2013"
+THIN_SPACE = "\u2009"
 
 
 def significant(value: float) -> str:
@@ -81,8 +82,8 @@ def typographic(text: str) -> str:
     """A formatted number with a true minus, plus-minus and dash."""
     if text == MISSING:
         return DASH
-    text = text.replace("+-", PLUS_MINUS).replace(" to ", DASH)
-    return MINUS + text[1:] if text.startswith("-") else text
+    text = text.replace("+-", PLUS_MINUS).replace(" to ", THIN_SPACE + DASH + THIN_SPACE)
+    return re.sub(r"-(?=\d)", MINUS, text)
 
 
 def prose(text: str) -> str:

@@ -1,27 +1,24 @@
 """The page: everything the templates show, computed here; the templates only lay it out."""
 
-import base64
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup, escape
 
 from lib.files import write_atomic, write_atomic_bytes
 
-from . import anatomy, curves, definitions, figures, formats, provenance, summary_csv, text
-from .appearance import looks
+from . import definitions, formats, pictures, provenance, summary_csv, text
 from .checklist import checklist
-from .load import Run, printable
+from .load import Run, find, printable
 from .scoreboard import MEMORY, TIME, Column, Row, Scoreboard
 from .verdict import misses_target, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
-BARS = 40
-"""Arms drawn in a bar chart at most; more would be a wall."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +35,13 @@ class Cell:
     is_grey: bool
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure: its files, and what it says to those who cannot see it."""
-
-    name: str
-    alt: str
-    wide: bytes
-    narrow: bytes
-
-    @property
-    def wide_uri(self) -> str:
-        return _data_uri(self.wide)
-
-    @property
-    def narrow_uri(self) -> str:
-        return _data_uri(self.narrow)
-
-
 def write(board: Scoreboard) -> Path:
     """Write the whole report of a matrix; returns the path of report.html."""
     folder = board.matrix.folder / "report"
     folder.mkdir(exist_ok=True)
-    pictures = _pictures(board)
-    content = _content(board, pictures)
-    for picture in pictures.values():
+    drawn = pictures.draw_all(board)
+    content = _content(board, drawn)
+    for picture in drawn.values():
         write_atomic_bytes(folder / f"{picture.name}.svg", picture.wide)
     environment = _environment()
     write_atomic(folder / "summary.csv", summary_csv.render(board))
@@ -70,12 +49,14 @@ def write(board: Scoreboard) -> Path:
     page = folder / "report.html"
     # Last, so that a page that exists belongs to the files beside it.
     write_atomic(page, environment.get_template("report.html.j2").render(content))
-    for path in folder.glob("*.svg"):
-        if path.stem not in pictures:
-            path.unlink()
+    for name in pictures.NAMES:
+        if name not in drawn:
+            # Of an earlier report, and of nothing that is on the page now.
+            (folder / f"{name}.svg").unlink(missing_ok=True)
     return page
 
 
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -88,15 +69,16 @@ def _environment() -> jinja2.Environment:
         "breakable": _breakable,
         "cell": _markdown_cell,
         "count": formats.count,
-        "listing": formats.listing,
+        "folder": _folder,
         "nice": formats.typographic,
         "plain": _plain_line,
+        "printable": printable,
         "prose": formats.prose,
     }
     return environment
 
 
-def _content(board: Scoreboard, pictures: dict[str, Picture]) -> dict[str, Any]:
+def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str, Any]:
     matrix = board.matrix
     symbols, unreadable = provenance.differing_symbols(matrix)
     done = board.done
@@ -116,10 +98,7 @@ def _content(board: Scoreboard, pictures: dict[str, Picture]) -> dict[str, Any]:
         "has_masked_dense": any(row.is_pruned and row.done for row in board.rows),
         "parity": provenance.parity(matrix),
         "run_rows": [_run_row(board, run) for run in matrix.runs],
-        "pictures": pictures,
-        "curve_notes": _curve_notes(board),
-        "memory_notes": _bar_notes(_memory_bars(board), "rest"),
-        "time_notes": _bar_notes(anatomy.time_bars(board.rows)[0], "rest"),
+        "pictures": drawn,
         "sparsity_rows": _sparsity_rows(board),
         "unfinished": [run for run in matrix.runs if not run.is_done],
         "skipped": [_combination(entry, "reason") for entry in matrix.skipped],
@@ -160,11 +139,11 @@ def _run_row(board: Scoreboard, run: Run) -> dict[str, Any]:
     cells = []
     for column in board.columns:
         if column.key != "difference":
-            value = column.read(run)
+            # Half-way numbers of a run that did not end are in summary.csv, with their step.
+            value = column.read(run) if run.is_done else None
             shown = formats.MISSING if value is None else column.format(value)
             cells.append((shown, "" if value is None else repr(value)))
-    # From the report's own folder, which is two below results/matrices.
-    return {"run": run, "link": f"../../../{run.dir}/", "cells": cells}
+    return {"run": run, "cells": cells}
 
 
 def _conditions(board: Scoreboard) -> list[tuple[str, str]]:
@@ -206,7 +185,9 @@ def _caption(board: Scoreboard) -> str:
 
 def _spread_note(board: Scoreboard) -> str:
     seeds = max((len(row.done) for row in board.rows), default=0)
-    if seeds <= 1:
+    if seeds == 0:
+        return ""
+    if seeds == 1:
         return "One seed: the values themselves, no claim, nothing in bold."
     if seeds == 2:
         return "Two seeds: mean and range, no claim, nothing in bold."
@@ -216,85 +197,14 @@ def _spread_note(board: Scoreboard) -> str:
     )
 
 
-def _memory_bars(board: Scoreboard) -> list[anatomy.Bar]:
-    return [bar for kind in ("allocated", "rss") for bar in anatomy.memory_bars(board.rows, kind)]
-
-
-def _pictures(board: Scoreboard) -> dict[str, Picture]:
-    """The figures that have something to show, by name."""
-    matrix = board.matrix
-    styles = looks(matrix.arms, matrix.baseline)
-    wanted: list[tuple[str, str, Callable[..., Any], Sequence[Any], Sequence[Any]]] = []
-    lines = curves.evaluation_curves(matrix.runs)
-    alt = "Validation perplexity by optimizer step, by tokens and by training time, per arm"
-    wanted.append(("curves", alt, figures.perplexity_curves, lines, (styles,)))
-    for kind, name in (("rss", "memory"), ("allocated", "memory-device")):
-        bars = anatomy.memory_bars(board.rows, kind)[:BARS]
-        label = "MiB of process memory" if kind == "rss" else "MiB of device memory"
-        alt = f"Where the {label} went, per arm"
-        wanted.append((name, alt, figures.stacked_bars, bars, (label,)))
-    bars, unit = anatomy.time_bars(board.rows)
-    alt = "Where the time went, per arm"
-    wanted.append(("time", alt, figures.stacked_bars, bars[:BARS], (f"wall time ({unit})",)))
-    zeros = curves.sparsity_curves(matrix.runs)
-    alt = "Sparsity over the optimizer steps, asked and realised, per arm"
-    wanted.append(("sparsity", alt, figures.sparsity_curves, zeros, (styles,)))
-    return {
-        name: Picture(
-            name,
-            alt,
-            figures.draw(function, data, *rest, narrow=False),
-            figures.draw(function, data, *rest, narrow=True),
-        )
-        for name, alt, function, data, rest in wanted
-        if data
-    }
-
-
-def _curve_notes(board: Scoreboard) -> list[str]:
-    runs = board.matrix.runs
-    drawn = {curve.arm: curve for curve in curves.evaluation_curves(runs)}
-    notes = []
-    if any(len(arm) > 1 for arm in board.matrix.arms.values()):
-        notes.append("Thin lines are seeds, thick ones their mean.")
-    single = sorted({curve.arm for curve in drawn.values() if len(curve.steps) == 1})
-    if single:
-        arms = formats.listing(single[:6])
-        notes.append(f"A single evaluation, so a point and no curve: {arms}.")
-    if any(len(set(curve.is_full)) > 1 for curve in drawn.values()):
-        notes.append(
-            "Points that stand apart at the end are evaluations of the whole validation split; "
-            "the lines join evaluations of a fixed part of it."
-        )
-    if any(run.state == "diverged" for run in runs):
-        notes.append("A cross ends a run that diverged.")
-    absent = [arm for arm in board.matrix.arms if arm not in drawn]
-    if absent and drawn:
-        notes.append(f"Without any evaluation: {formats.listing(absent[:6])}.")
-    if not board.is_one_machine:
-        notes.append("The runs come from different machines: their times do not compare.")
-    return notes
-
-
-def _bar_notes(bars: Sequence[anatomy.Bar], rest: str) -> list[str]:
-    notes = []
-    if len(bars) > BARS:
-        notes.append(f"The first {BARS} of {len(bars)} arms are drawn.")
-    gaps = sorted({part for bar in bars for part in bar.missing})
-    if gaps:
-        notes.append(f"Not measured in some arms, so not drawn: {formats.listing(gaps)}.")
-    if any(rest not in bar.parts for bar in bars):
-        notes.append("Where no rest is drawn, the whole or one of its parts was not measured.")
-    return notes
-
-
 def _sparsity_rows(board: Scoreboard) -> list[dict[str, Any]]:
     rows = []
     for row in board.rows:
         if not (row.is_pruned and row.done):
             continue
         first = row.done[0]
-        tensors = first.summary.get("pruning", {}).get("per_tensor") or {}
+        tensors = find(first.summary, "pruning.per_tensor")
+        tensors = tensors if isinstance(tensors, dict) else {}
         rows.append(
             {
                 "row": row,
@@ -326,8 +236,9 @@ def _combination(entry: dict[str, Any], reason: str) -> tuple[str, str]:
     return printable(", ".join(words)), printable(str(entry.get(reason) or ""))
 
 
-def _data_uri(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+def _folder(run: Run) -> str:
+    """The address of a run's folder from the report's, which is two below results/matrices."""
+    return f"../../../{quote(run.dir)}/"
 
 
 def _breakable(name: str) -> Markup:

@@ -243,7 +243,7 @@ def _columns(runs: Iterable[Run]) -> list[Column]:
         memory("masks", "Masks", "memory.mask_bytes", _number("memory.mask_bytes"), FACT),
         plain(
             "step_ms", "Step", "ms, median", "time.step_ms_median", TIME,
-            format=formats.significant, better=-1, shows_spread=True,
+            format=formats.significant, better=-1,
         ),
         plain(
             "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,

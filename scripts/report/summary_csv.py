@@ -6,7 +6,7 @@ Numbers stand as in summary.json, with all their digits; what was not measured i
 import csv
 import io
 
-from .load import Run
+from .load import Run, printable
 from .scoreboard import Scoreboard
 
 NUMBERS = (
@@ -16,7 +16,7 @@ NUMBERS = (
     "params.total", "params.prunable", "params.nonzero",
     "time.total_s", "time.startup_s", "time.train_s", "time.eval_s", "time.data_s",
     "time.checkpoint_s", "time.compile_s", "time.step_ms_median", "time.step_ms_p95",
-    "time.optimizer_ms_median", "time.prune_ms_total",
+    "time.optimizer_s", "time.optimizer_ms_median", "time.prune_ms_total",
     "memory.peak_allocated_bytes", "memory.peak_reserved_bytes", "memory.peak_rss_bytes",
     "memory.weights_bytes", "memory.gradients_bytes", "memory.optimizer_bytes",
     "memory.mask_bytes",
@@ -44,7 +44,15 @@ def render(board: Scoreboard) -> str:
 
 
 def _identity(run: Run) -> list[object]:
-    return [run.dir, run.arm, run.seed, run.state, run.live, run.reason, int(run.is_pruned)]
+    return [
+        printable(run.dir),
+        run.arm,
+        run.seed,
+        run.state,
+        run.live,
+        run.reason,
+        int(run.is_pruned),
+    ]
 
 
 def _numbers(run: Run) -> list[object]:

@@ -45,7 +45,7 @@ def render(board: Scoreboard, width: int | None) -> str:
     else:
         lines = [GAP.join(cells).rstrip() for cells in table]
     notes = [*_header(board), "", *lines, "", *_footnotes(board, keys)]
-    return "\n".join(part for note in notes for part in _wrapped(note, width)) + "\n"
+    return "\n".join(part for note in notes for part in _wrapped(note, width)).rstrip() + "\n"
 
 
 def cell(estimate: Estimate, column: Column) -> str:
@@ -53,9 +53,7 @@ def cell(estimate: Estimate, column: Column) -> str:
     if estimate.mean is None:
         return MISSING
     text = column.format(estimate.mean)
-    # There is room for the spread of what is compared, not of what was timed.
-    spread = "" if column.kind == TIME else spread_of(estimate, column)
-    return f"{text} {spread}" if spread else text
+    return f"{text} {spread}" if (spread := spread_of(estimate, column)) else text
 
 
 def spread_of(estimate: Estimate, column: Column) -> str:

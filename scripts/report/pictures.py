@@ -1,0 +1,138 @@
+"""Which figures a matrix has, of which arms, and what their captions must say."""
+
+import base64
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import anatomy, curves, figures, formats
+from .appearance import looks
+from .load import Run
+from .scoreboard import Row, Scoreboard
+
+NAMES = ("curves", "memory-device", "memory", "time", "sparsity")
+ARMS_DRAWN = 40
+"""In a figure at most; more would be a wall."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its files, and what it says to those who cannot see it."""
+
+    name: str
+    alt: str
+    notes: list[str]
+    """For the caption: what the drawing needs said, or leaves out."""
+    wide: bytes
+    narrow: bytes
+
+    @property
+    def wide_uri(self) -> str:
+        return _data_uri(self.wide)
+
+    @property
+    def narrow_uri(self) -> str:
+        return _data_uri(self.narrow)
+
+
+def _drawn(board: Scoreboard) -> list[Row]:
+    """The rows that figures show: all, or the baseline and those of lowest perplexity."""
+    if len(board.rows) <= ARMS_DRAWN:
+        return board.rows
+
+    def rank(row: Row) -> tuple[bool, float]:
+        mean = row.mean("perplexity")
+        return not row.is_baseline, math.inf if mean is None else mean
+
+    kept = {row.arm for row in sorted(board.rows, key=rank)[:ARMS_DRAWN]}
+    return [row for row in board.rows if row.arm in kept]
+
+
+def draw_all(board: Scoreboard) -> dict[str, Picture]:
+    """The figures that have something to show, by name, in the order of the page."""
+    matrix = board.matrix
+    styles = looks(matrix.arms, matrix.baseline)
+    rows = _drawn(board)
+    runs = [run for row in rows for run in row.runs]
+    found: dict[str, Picture] = {}
+
+    def add(
+        name: str,
+        alt: str,
+        notes: Sequence[str],
+        function: Callable[..., Any],
+        data: Sequence[Any],
+        *rest: Any,
+    ) -> None:
+        if data:
+            wide = figures.draw(function, data, *rest, narrow=False)
+            narrow = figures.draw(function, data, *rest, narrow=True)
+            kept = [note for note in (_drawn_note(board), *notes) if note]
+            assert name in NAMES, name
+            found[name] = Picture(name, alt, kept, wide, narrow)
+
+    lines = curves.evaluation_curves(runs)
+    alt = "Validation perplexity by optimizer step, by tokens and by training time, per arm"
+    add("curves", alt, _curve_notes(board, runs, lines), figures.perplexity_curves, lines, styles)
+    for kind, name, label in (
+        ("allocated", "memory-device", "MiB of device memory"),
+        ("rss", "memory", "MiB of process memory"),
+    ):
+        bars = anatomy.memory_bars(rows, kind)
+        alt = f"Where the {label} went, per arm"
+        add(name, alt, _bar_notes(bars), figures.stacked_bars, bars, label)
+    bars, unit = anatomy.time_bars(rows)
+    label = f"wall time ({unit})"
+    add("time", "Where the time went, per arm", _bar_notes(bars), figures.stacked_bars, bars, label)
+    zeros = curves.sparsity_curves(runs)
+    alt = "Sparsity over the optimizer steps, asked and realised, per arm"
+    add("sparsity", alt, [], figures.sparsity_curves, zeros, styles)
+    return found
+
+
+def _drawn_note(board: Scoreboard) -> str:
+    if len(board.rows) <= ARMS_DRAWN:
+        return ""
+    lowest = "the baseline and the arms of lowest perplexity"
+    return f"{ARMS_DRAWN} of {len(board.rows)} arms are drawn: {lowest}."
+
+
+def _curve_notes(
+    board: Scoreboard, runs: Sequence[Run], drawn: Sequence[curves.Curve]
+) -> list[str]:
+    notes = []
+    if len({run.arm for run in runs}) < len(runs):
+        apart = len(drawn) <= figures.RUNS_DRAWN_APART
+        notes.append(f"Thick lines are means over seeds{', thin ones the seeds' if apart else ''}.")
+    single = sorted({curve.arm for curve in drawn if len(curve.steps) == 1})
+    if single:
+        arms = formats.listing(single[:6])
+        notes.append(f"A single evaluation, so a point and no curve: {arms}.")
+    if any(len(set(curve.is_full)) > 1 for curve in drawn):
+        notes.append(
+            "Points that stand apart at the end are evaluations of the whole validation split; "
+            "the lines join evaluations of a fixed part of it."
+        )
+    if any(curve.is_diverged for curve in drawn):
+        notes.append("A cross ends a run that diverged.")
+    absent = sorted({run.arm for run in runs} - {curve.arm for curve in drawn})
+    if absent:
+        notes.append(f"Without any evaluation: {formats.listing(absent[:6])}.")
+    if not board.is_one_machine:
+        notes.append("The runs come from different machines: their times do not compare.")
+    return notes
+
+
+def _bar_notes(bars: Sequence[anatomy.Bar]) -> list[str]:
+    notes = []
+    gaps = sorted({part for bar in bars for part in bar.missing})
+    if gaps:
+        notes.append(f"Not measured in some arms, so not drawn: {formats.listing(gaps)}.")
+    if any("rest" not in bar.parts for bar in bars):
+        notes.append("Where no rest is drawn, the whole or one of its parts was not measured.")
+    return notes
+
+
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
