@@ -6,11 +6,12 @@ from pathlib import Path
 
 from lib.cli import ROOT
 from lib.kconfig import Configuration, Layer, load_tree, overrides_from_environment, read_layer
+from lib.kconfig.store import config_path
 
 
-def config_path() -> Path:
+def config_file() -> Path:
     """`$KCONFIG_CONFIG` or `.config`; a relative path starts at the repository root."""
-    return ROOT / os.environ.get("KCONFIG_CONFIG", ".config")
+    return ROOT / config_path(os.environ)
 
 
 def load_configuration(overrides: Layer | None = None) -> Configuration:
@@ -21,14 +22,15 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
     """
     if overrides is None:
         overrides = overrides_from_environment(os.environ)
-    path = config_path()
+    path = config_file()
     label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
     tree = load_tree(ROOT)
-    configuration = tree.resolve([read_layer(path, label, kind=None), overrides])
+    # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
+    kind = None if path.is_file() else "state"
+    configuration = tree.resolve([read_layer(path, label, kind=kind), overrides])
     for earlier, later in configuration.overridden:
-        print(
-            f"{later.place}: {later.name}={later.value} instead of {earlier.value}", file=sys.stderr
-        )
+        before = earlier.value if earlier.name == later.name else earlier.name
+        print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
     for problem in (*configuration.problems, *configuration.dropped):
         print(f"warning: {problem}", file=sys.stderr)
     return configuration

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gpt2.budget import check_fit, total_steps
-from gpt2.datasets import open_dataset
+from gpt2.datasets import open_dataset, verify
 from gpt2.ready import ready
 from gpt2.trainers.base import BaseGPT2Trainer, Diverged
 from gpt2.trainers.summary import describe_run, describe_training, target_sparsity
@@ -59,6 +59,8 @@ def train_run(
     device, folder = ready(settings, console.line)
     set_up_torch(settings)
     dataset = open_dataset(folder)
+    # A byte that changed on the disk since the preparation would train on something else.
+    verify(dataset)
     check_fit(settings, total_steps(settings, len(dataset.train)))
     run.add_provenance(
         {

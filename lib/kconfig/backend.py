@@ -76,8 +76,11 @@ def _set_variable(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def parse(root: Path) -> "Kconfig":
-    """Parse `<root>/Kconfig`. Raises ConfigError at the first syntax error."""
+def parse(root: Path, kind: type["Kconfig"] | None = None) -> "Kconfig":
+    """Parse `<root>/Kconfig`, with a subclass of kconfiglib's Kconfig if one is given.
+
+    Raises ConfigError at the first syntax error, and if there is no such file.
+    """
     library = package()
     if not (root / "Kconfig").is_file():
         remedy = "run this in the top folder of bitterbench"
@@ -85,7 +88,7 @@ def parse(root: Path) -> "Kconfig":
     variables: dict[str, str | None] = dict.fromkeys(_STEERING)
     with environment({**variables, "srctree": str(root.resolve())}):
         try:
-            return library.Kconfig("Kconfig", warn_to_stderr=False)
+            return (kind or library.Kconfig)("Kconfig", warn_to_stderr=False)
         except (library.KconfigError, OSError, UnicodeDecodeError) as error:
             problem = _located_problem(str(error))
     # The parser leaves its files open when it gives up; they are closed here, not at some later

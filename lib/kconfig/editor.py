@@ -30,30 +30,30 @@ def edit(tree: Tree, path: Path, module: str) -> None:
         present = read_config(path)
         tree.resolve([present])
     # The editor gets a state of its own; ours checks what it wants to save.
-    raw = backend.parse(tree.root)
     origin = present.origin if present else None
-    _redirect(raw, tree, origin, path)
+    raw = backend.parse(tree.root, _saving_kconfig(tree, origin, path))
     with backend.environment({"KCONFIG_CONFIG": str(path)}):
         backend.package(module).menuconfig(raw)
 
 
-def _redirect(raw: "kconfiglib.Kconfig", tree: Tree, origin: str | None, path: Path) -> None:
-    def write_config(filename: str | None = None, **_: Any) -> str:
-        target = Path(filename or path)
-        text = config_text(raw, header_lines(origin))
-        _check(tree, target, text)
-        if save_text(target, text):
-            return f"Configuration saved to '{target}'"
-        return f"No change to configuration in '{target}'"
+def _saving_kconfig(tree: Tree, origin: str | None, path: Path) -> type["kconfiglib.Kconfig"]:
+    """kconfiglib's class with writers of ours; made here, where the package may be imported."""
 
-    def write_min_config(filename: str, **_: Any) -> str:
-        _check(tree, Path(filename), config_text(raw, []))
-        write_atomic(Path(filename), minimal_text(raw))
-        return f"Minimal configuration saved to '{filename}'"
+    class SavingKconfig(backend.package().Kconfig):
+        def write_config(self, filename: str | None = None, **_: Any) -> str:
+            target = Path(filename or path)
+            text = config_text(self, header_lines(origin))
+            _check(tree, target, text)
+            if save_text(target, text):
+                return f"Configuration saved to '{target}'"
+            return f"No change to configuration in '{target}'"
 
-    # Attributes of the object come before methods of its class: the editors call these.
-    raw.write_config = write_config
-    raw.write_min_config = write_min_config
+        def write_min_config(self, filename: str, **_: Any) -> str:
+            _check(tree, Path(filename), config_text(self, []))
+            write_atomic(Path(filename), minimal_text(self))
+            return f"Minimal configuration saved to '{filename}'"
+
+    return SavingKconfig
 
 
 def _check(tree: Tree, path: Path, text: str) -> None:

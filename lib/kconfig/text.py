@@ -24,8 +24,8 @@ def minimal_text(raw: "kconfiglib.Kconfig") -> str:
     """What `savedefconfig` writes: only what differs from the defaults, in menu order."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "defconfig"
-        # By the class: the editors have a method of their own in this place.
-        type(raw).write_min_config(raw, str(path), header="")
+        # By the class: the editors' subclass has a method of its own in this place.
+        backend.package().Kconfig.write_min_config(raw, str(path), header="")
         return path.read_text(encoding="utf-8")
 
 

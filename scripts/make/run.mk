@@ -25,10 +25,10 @@ estimate: config.py ## What the plan will need; the same page
 test-rerun: config.py ## Compute ended runs again: TARGET=run, arm, failed or all [OPTIMIZER=...]
 	+@TARGET='$(subst ','\'',$(TARGET))' $(PYTHON) -m scripts.matrix rerun
 
-# `make parallel-8` is `make -j8`.
+## parallel-N: Compute N runs at a time, as `make -jN` does
 .PHONY: parallel
 parallel: parallel-2
-parallel-%: config.py ## Compute so many runs at a time
+parallel-%: config.py
 	+@$(MAKE) -j$* all
 
 .PHONY: status watch

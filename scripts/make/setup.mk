@@ -2,8 +2,8 @@
 
 .PHONY: quickstart
 quickstart: setup ## From nothing to a report: install, train a small matrix, compare
-	@$(PYTHON) -m scripts.kconfig.quickstart
-	+@$(PYTHON) -m scripts.matrix run
+	@test -e $(KCONFIG_CONFIG) || $(tool).load quickstart
+	+@KCONFIG_CONFIG=defconfigs/quickstart $(PYTHON) -m scripts.matrix run
 
 .PHONY: setup
 ifeq ($(origin PYTHON),command line)

@@ -4,6 +4,7 @@ Make is the scheduler: this writes the plan, lets `make -k` run it, and looks at
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -84,15 +85,20 @@ def _only_says() -> bool:
 
 def _finish(the_plan: Plan) -> int:
     """Say what came out, write the report, and answer for every run."""
-    # Imported here: the report brings pandas and matplotlib, which a plan must not wait for.
-    from scripts.report import scoreboard_text, write_report
+    # Where not one run has started (no device, no data), there is nothing to report on.
+    if any(planned.directory.attempts() for planned in the_plan.runs):
+        # Imported here: the report brings pandas and matplotlib, which a plan must not wait for.
+        from scripts.report import scoreboard_text, write_report
 
-    page = write_report(the_plan.folder)
-    print(scoreboard_text(the_plan.folder, None))
-    print()
+        page = write_report(the_plan.folder)
+        print(scoreboard_text(the_plan.folder, _terminal_width()), end="\n\n")
+        print(f"report: {shown(page)}")
     print(outcome_text(the_plan))
-    print(f"report: {shown(page)}")
     return 0 if all(p.directory.state() == "done" for p in the_plan.runs) else RUN_ENDED_BADLY
+
+
+def _terminal_width() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 if __name__ == "__main__":

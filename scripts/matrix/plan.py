@@ -17,6 +17,7 @@ from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
 from lib.arms import run_settings
 from lib.cli import ROOT
+from lib.current import config_file
 from lib.files import write_atomic
 from lib.kconfig import Config, Configuration
 from lib.runs import SCHEMA, RunDirectory, now, run_name, short_hash
@@ -86,7 +87,7 @@ class Plan:
             "name": self.config.MATRIX_NAME,
             "id": self.id,
             "created": created,
-            "config_from": self.configuration.origin,
+            "config_from": self.configuration.origin or config_file().name,
             "command": "make test-matrix" if len(self.runs) > 1 else "make train",
             "axes": self.expansion.axes,
             "runs": [

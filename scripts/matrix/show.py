@@ -51,7 +51,8 @@ def outcome_text(plan: Plan) -> str:
         if state != "done":
             reason = planned.directory.reason() or "not started"
             lines.append(f"  {label(planned)}: {state}: {reason}")
-            lines.append(f"    log: {shown(planned.directory.log_path)}")
+            if planned.directory.log_path.is_file():
+                lines.append(f"    log: {shown(planned.directory.log_path)}")
     return "\n".join(lines)
 
 

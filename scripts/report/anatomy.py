@@ -1,7 +1,7 @@
 """Where memory and time went: the parts of stacked bars, only from measured fields.
 
-A part that was not measured is not drawn, and the caption says so; a rest is drawn only if the
-whole was measured and is not smaller than its parts.
+A part that was not measured is not drawn apart, and the caption says so; it is then in the rest,
+which is drawn only if the whole was measured and is not smaller than its parts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def memory_bars(rows: Iterable[Row], kind: str) -> list[Bar]:
         parts, missing = _measured(runs, MEMORY_PARTS)
         peak = _mean([run.peak(kind) for run in runs])
         total = f"{formats.size(peak)} peak" if peak is not None else "peak not measured"
-        if peak is not None and not missing and peak >= sum(parts.values()):
+        if peak is not None and peak >= sum(parts.values()):
             parts["rest"] = peak - sum(parts.values())
         scaled = {name: value / formats.MIB for name, value in parts.items()}
         if scaled:
@@ -85,7 +85,7 @@ def _time_parts(runs: Sequence[Run]) -> tuple[dict[str, float], list[str]]:
         # Parts that are inside it cannot be drawn beside it.
         parts.pop("data", None)
         parts["training, not split"] = training
-        missing.append("optimizer, pruning or data apart")
+        missing.append("optimizer, pruning or data")
     else:
         inner = optimizer + pruning + parts["data"]
         if inner <= training:
@@ -95,7 +95,7 @@ def _time_parts(runs: Sequence[Run]) -> tuple[dict[str, float], list[str]]:
             parts.pop("data")
             parts["training, not split"] = training
     total = _mean([run.number("time.total_s") for run in runs])
-    if total is not None and not missing and total >= sum(parts.values()):
+    if total is not None and total >= sum(parts.values()):
         parts["rest"] = total - sum(parts.values())
     order = ("start-up", "compile", "data", "forward and backward", "training, not split",
              "optimizer", "pruning", "evaluation", "checkpoint", "rest")  # fmt: skip

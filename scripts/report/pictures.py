@@ -128,9 +128,10 @@ def _bar_notes(bars: Sequence[anatomy.Bar]) -> list[str]:
     notes = []
     gaps = sorted({part for bar in bars for part in bar.missing})
     if gaps:
-        notes.append(f"Not measured in some arms, so not drawn: {formats.listing(gaps)}.")
+        where = "" if all(bar.missing for bar in bars) else " in some arms"
+        notes.append(f"Not measured{where}, so not drawn apart: {formats.listing(gaps)}.")
     if any("rest" not in bar.parts for bar in bars):
-        notes.append("Where no rest is drawn, the whole or one of its parts was not measured.")
+        notes.append("No rest is drawn where the whole was not measured, or less than its parts.")
     return notes
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import formats
 from .load import Matrix, Run, find
-from .statistics import NOTHING, RUNS_FOR_AN_INTERVAL, Estimate, paired
+from .statistics import NOTHING, Estimate, paired
 
 QUALITY, MEMORY, TIME, FACT = "quality", "memory", "time", "fact"
 
@@ -127,13 +127,11 @@ class Scoreboard:
     def is_best(self, row: Row, column: Column) -> bool:
         """Whether the row may be called the best of a column: the only bold numbers.
 
-        It takes every planned seed, at least three, and a 95 % interval of the paired difference
-        to each other arm that lies on the good side of zero.
+        It takes every planned seed, and a 95 % interval of the paired difference to each other
+        arm, so at least three pairs, that lies on the good side of zero.
         """
         others = [other for other in self.rows if other is not row and other.cells[column.key].n]
         if not (column.better and others and row.is_complete and self.is_ranked(column)):
-            return False
-        if row.cells[column.key].n < RUNS_FOR_AN_INTERVAL:
             return False
         for other in others:
             gap = differences(row.done, other.done, column.read)

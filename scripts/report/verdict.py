@@ -78,6 +78,8 @@ def _comparison(board: Scoreboard, row: Row, base: Row) -> str:
     gap = row.cells["perplexity_difference"]
     if gap.mean is None:
         return f"{row.arm} and {base.arm} share no seed under equal conditions: no difference."
+    if not any(gap.values):
+        return f"{row.arm} and {base.arm} end at exactly the same perplexity on every shared seed."
     side = "lower" if gap.mean < 0 else "higher"
     amount = formats.significant(abs(gap.mean))
     percent = f"{100 * abs(gap.mean) / base.mean('perplexity'):.2g} %"

@@ -1,0 +1,131 @@
+"""`make status`, `make watch`: each run with its state, progress and time left.
+
+Reads only the files that runs leave (heartbeat, metrics, summary): it can neither slow nor harm
+them. Never imports torch.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from lib.cli import guarded
+from lib.console import duration
+from lib.current import load_configuration
+from lib.metrics import read_metrics
+from scripts.matrix.estimate import estimated_s, seconds_per_step
+from scripts.matrix.plan import Plan, PlannedRun, plan
+from scripts.matrix.show import label
+
+REFRESH_S = 1.0
+STYLES = {"done": "green", "running": "cyan", "failed": "red", "diverged": "red"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run as people see it; a value that is not known is None."""
+
+    label: str
+    state: str
+    step: int | None
+    steps: int | None
+    loss: float | None
+    left_s: float | None
+    note: str
+
+
+def lines(the_plan: Plan) -> list[Line]:
+    """One line a run, in the order of the plan."""
+    known = seconds_per_step(the_plan.results)
+    return [_line(planned, known) for planned in the_plan.runs]
+
+
+def _line(planned: PlannedRun, known: dict[str, float]) -> Line:
+    run = planned.directory
+    state = run.state()
+    name = label(planned)
+    summary = run.summary()
+    if summary is not None:
+        note = summary["reason"] or ""
+        return Line(
+            name, state, summary.get("steps"), planned.steps, summary.get("val_loss"), None, note
+        )
+    rows = read_metrics(run.metrics_path, kinds=("train", "eval"))
+    step = rows[-1]["step"] if rows else None
+    loss = rows[-1].get("loss") if rows else None
+    if run.is_running():
+        beat = run.heartbeat() or {}
+        return Line(name, "running", beat.get("step", step), planned.steps, loss, _left(beat), "")
+    reason = run.reason()
+    state = "interrupted" if rows and not reason else state
+    return Line(name, state, step, planned.steps, loss, estimated_s(planned, known), reason or "")
+
+
+def _left(beat: dict[str, float]) -> float | None:
+    return beat.get("eta_s")
+
+
+def page(the_plan: Plan, width: int) -> Table:
+    """The table; narrow terminals lose the note and the steps first."""
+    table = Table(box=None, pad_edge=False, title=f"matrix {the_plan.id}", title_justify="left")
+    table.add_column("run", overflow="fold")
+    table.add_column("state")
+    if width >= 60:
+        table.add_column("step", justify="right")
+    table.add_column("loss", justify="right")
+    table.add_column("left", justify="right")
+    if width >= 100:
+        table.add_column("", overflow="ellipsis", no_wrap=True)
+    for line in lines(the_plan):
+        share = "-" if line.step is None else f"{line.step}/{line.steps}"
+        cells = [line.label, Text(line.state, style=STYLES.get(line.state, ""))]
+        cells += [share] if width >= 60 else []
+        cells.append("-" if line.loss is None else f"{line.loss:.4f}")
+        cells.append("" if line.state == "done" else _time(line.left_s))
+        cells += [line.note] if width >= 100 else []
+        table.add_row(*cells)
+    return table
+
+
+def _time(seconds: float | None) -> str:
+    return "-" if seconds is None else duration(seconds)
+
+
+def watch(the_plan: Plan, console: Console) -> None:
+    """Redraw until Ctrl+C, or until nothing is left to run."""
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(page(the_plan, console.width), refresh=True)
+            if not the_plan.pending():
+                return
+            time.sleep(REFRESH_S)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="make status", description=__doc__)
+    parser.add_argument("--watch", action="store_true", help="redraw until Ctrl+C")
+    options = parser.parse_args(arguments)
+    the_plan = plan(load_configuration())
+    console = Console()
+    if not options.watch:
+        console.print(page(the_plan, console.width))
+        return 0
+    if not console.is_terminal or os.environ.get("TERM") == "dumb":
+        raise ValueError("make watch needs a terminal that can redraw. `make status` prints once.")
+    try:
+        watch(the_plan, console)
+    except KeyboardInterrupt:
+        # The way to leave, not an error.
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""What tests of several rooms share: the real option tree, and configurations of the smallest size."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.arms import settings_of
+from lib.cli import ROOT
+from lib.kconfig import Configuration, Tree, load_tree, override_layer, read_layer
+
+
+@pytest.fixture(scope="session")
+def tree() -> Tree:
+    return load_tree(ROOT)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> Path:
+    """One folder of prepared data for all tests of a session."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def configure(tree, data_dir, tmp_path):
+    """configure(defconfig, NAME=value, ...): a defconfig with overrides, its results in tmp_path."""
+
+    def make(defconfig: str = "smoke", **overrides: object) -> Configuration:
+        places = {"RESULTS_DIR": tmp_path / "results", "DATA_DIR": data_dir}
+        pairs = [(name, str(value)) for name, value in (places | overrides).items()]
+        layer = read_layer(ROOT / "defconfigs" / defconfig, defconfig)
+        return tree.resolve([layer, override_layer(pairs)])
+
+    return make
+
+
+@pytest.fixture
+def one_run(configure):
+    """one_run(NAME=value, ...): the settings of a single dense run of the smallest size."""
+
+    def make(**overrides: object) -> dict:
+        arm = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"}
+        return settings_of(configure("smoke", **(arm | overrides)))
+
+    return make

@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from gpt2.budget import check_fit, parameter_count, shape_key, tokens_per_step, total_steps
+from gpt2.model import GPT, Shape
+
+
+def test_tokens_of_a_step(one_run):
+    settings = one_run(BATCH_SIZE=3, GRADIENT_ACCUMULATION=5, BLOCK_SIZE=16)
+    assert tokens_per_step(settings) == 3 * 5 * 16
+
+
+def test_length_in_steps_and_in_epochs(one_run):
+    assert total_steps(one_run(MAX_ITERS=7, WARMUP_STEPS=2), None) == 7
+    epochs = one_run(NUM_EPOCHS=2, BATCH_SIZE=2, BLOCK_SIZE=10)
+    assert epochs["MAX_ITERS"] is None
+    assert total_steps(epochs, 101) == 11
+    assert total_steps(epochs, None) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"N_HEAD": 3}, r"N_EMBD=32 is not a multiple of N_HEAD=3; the next width that is: 33"),
+        ({"MIN_LR": "1"}, "MIN_LR=1 exceeds LEARNING_RATE=0.0006"),
+        ({"WARMUP_STEPS": 20}, "WARMUP_STEPS=20 leaves none of the 20 steps"),
+        (
+            {"PRUNING_METHOD": "magnitude", "PRUNING_BEGIN_PCT": 75},
+            "PRUNING_BEGIN_PCT=75 is not before PRUNING_END_PCT=75",
+        ),
+        (
+            {
+                "PRUNING_METHOD": "magnitude",
+                "PRUNING_SCOPE": "blocks-head",
+                "WEIGHT_TYING": "n",
+            },
+            "WEIGHT_TYING=n has none",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_named_with_the_remedy(one_run, overrides, message):
+    settings = one_run(**overrides)
+    with pytest.raises(ValueError, match=message):
+        check_fit(settings, total_steps(settings, None))
+
+
+def test_every_problem_is_named_at_once(one_run):
+    with pytest.raises(ValueError, match=r"N_EMBD(.|\n)*MIN_LR"):
+        check_fit(one_run(N_HEAD=3, MIN_LR="1"), 20)
+
+
+def test_the_smallest_configuration_fits(one_run):
+    check_fit(one_run(), 20)
+
+
+def test_shape_sees_cost_and_not_the_arm(one_run):
+    base = shape_key(one_run())
+    assert shape_key(one_run(LEARNING_RATE="1", SEED=5, PRUNING_METHOD="magnitude")) == base
+    assert shape_key(one_run(BATCH_SIZE=5)) != base
+
+
+@pytest.mark.parametrize("bias", ["y", "n"])
+@pytest.mark.parametrize("tied", ["y", "n"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_parameters_are_counted_as_the_model_has_them(one_run, bias, tied, layers):
+    settings = one_run(BIAS=bias, WEIGHT_TYING=tied, N_LAYER=layers)
+    with torch.device("meta"):
+        model = GPT(
+            Shape(
+                n_layer=layers,
+                n_head=settings["N_HEAD"],
+                n_embd=settings["N_EMBD"],
+                block_size=settings["BLOCK_SIZE"],
+                vocab_size=77,
+                bias=settings["BIAS"],
+                weight_tying=settings["WEIGHT_TYING"],
+                dropout=0.0,
+                flash_attention=True,
+            )
+        )
+    assert parameter_count(settings, 77) == sum(p.numel() for p in model.parameters())

@@ -1,0 +1,35 @@
+import time
+
+import pytest
+
+from gpt2.trainers.run import Outcome, train_run
+from lib.arms import arm_label
+from lib.console import Console
+from lib.runs import RunDirectory
+
+
+@pytest.fixture(scope="session")
+def short_text(tmp_path_factory):
+    """60 kB with something to learn: the whole validation split costs milliseconds."""
+    path = tmp_path_factory.mktemp("text") / "counting.txt"
+    path.write_text(
+        "".join(f"{number} and {number + 1} make {2 * number + 1}.\n" for number in range(2500))
+    )
+    return path
+
+
+@pytest.fixture
+def train(one_run, tmp_path, short_text):
+    """train(NAME=value, ...) -> (outcome, folder): one run of the smallest size, in this process."""
+    data = {"DATASET": "custom", "CUSTOM_PATH": short_text, "CUSTOM_TOKENIZER": "bytes"}
+
+    def go(**overrides: object) -> tuple[Outcome, RunDirectory]:
+        settings = one_run(**(data | overrides))
+        run = RunDirectory(tmp_path / f"run-{len(list(tmp_path.iterdir()))}")
+        run.path.mkdir()
+        run.begin_attempt({})
+        with Console(run.log_path, arm_label(settings)) as console:
+            outcome = train_run(run, "0" * 64, settings, console, time.perf_counter())
+        return outcome, run
+
+    return go

@@ -1,0 +1,204 @@
+"""The loop: what every arm shares, and what must never change a result."""
+
+import math
+
+import pytest
+import torch
+
+from gpt2.model import GPT
+from gpt2.trainers import base
+from lib.metrics import read_metrics
+
+
+@pytest.fixture
+def final_weights(monkeypatch):
+    """The weights of every model that is trained, by the order of the trainings."""
+    seen = []
+    original = base.BaseGPT2Trainer.train
+
+    def train_and_keep(self):
+        try:
+            original(self)
+        finally:
+            seen.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
+    return seen
+
+
+def equal(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_is_done_and_learned_something(train):
+    outcome, run = train(LEARNING_RATE="5e-3", LOG_INTERVAL=1)
+    assert outcome.status == "done"
+    rows = read_metrics(run.metrics_path)
+    losses = [row["loss"] for row in rows if row["kind"] == "train"]
+    assert abs(losses[0] - math.log(256)) < 0.1
+    assert losses[-1] < losses[0] - 1
+    assert [row["step"] for row in rows if row["kind"] == "eval"] == [10, 20]
+    final = [row for row in rows if row["kind"] == "eval"][-1]
+    assert final["is_full_split"]
+    assert final["loss"] == outcome.measured["val_loss"]
+    assert final["evaluated_tokens"] == outcome.measured["val_tokens"]
+    assert outcome.measured["tokens"] == 20 * 4 * 32
+
+
+def test_two_runs_give_the_same_bits(train, final_weights):
+    first, _ = train()
+    second, _ = train()
+    assert equal(*final_weights)
+    assert first.measured["val_loss"] == second.measured["val_loss"]
+
+
+def test_another_seed_gives_another_run(train, final_weights):
+    train()
+    train(SEED=1338)
+    assert not equal(*final_weights)
+
+
+def test_magnitude_and_bitter1_agree_to_the_last_bit(train, final_weights):
+    first, _ = train(PRUNING_METHOD="magnitude")
+    second, _ = train(
+        OPTIMIZER="adamwprune", PRUNING_METHOD="state", ADAMWPRUNE_VARIANT_BITTER1="y"
+    )
+    assert equal(*final_weights)
+    assert first.measured["val_loss"] == second.measured["val_loss"]
+    assert first.measured["pruning"]["achieved_sparsity"] == 0.5
+
+
+def test_dense_adamwprune_is_adamw_to_the_last_bit(train, final_weights):
+    train()
+    train(OPTIMIZER="adamwprune")
+    assert equal(*final_weights)
+
+
+@pytest.mark.parametrize(
+    "change", [{"EVAL_INTERVAL": 3}, {"EVAL_SAMPLES": 0}, {"LOG_INTERVAL": 7}], ids=str
+)
+@pytest.mark.parametrize("dropout", ["0.0", "0.2"])
+def test_looking_changes_nothing(train, final_weights, change, dropout):
+    train(DROPOUT=dropout)
+    train(DROPOUT=dropout, **change)
+    assert equal(*final_weights)
+
+
+def test_arms_see_the_same_initial_weights_and_the_same_batches(train, monkeypatch):
+    initial, batches = [], []
+    build, loss = base.BaseGPT2Trainer.__init__, GPT.loss
+
+    def keep_initial(self, *arguments):
+        build(self, *arguments)
+        initial.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
+        batches.append([])
+
+    def keep_batch(self, rows, reduction="mean"):
+        if reduction == "mean":
+            batches[-1].append(rows.clone())
+        return loss(self, rows, reduction)
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", keep_initial)
+    monkeypatch.setattr(GPT, "loss", keep_batch)
+    train(DROPOUT="0.1")
+    train(PRUNING_METHOD="magnitude", DROPOUT="0.1")
+    assert equal(*initial)
+    assert len(batches[0]) == 20
+    assert all(torch.equal(a, b) for a, b in zip(*batches, strict=True))
+
+
+def test_accumulation_sees_the_same_tokens_and_nearly_the_same_gradient(train):
+    whole, _ = train(BATCH_SIZE=8)
+    parts, _ = train(BATCH_SIZE=2, GRADIENT_ACCUMULATION=4)
+    assert whole.measured["tokens"] == parts.measured["tokens"]
+    assert whole.measured["val_loss"] == pytest.approx(parts.measured["val_loss"], abs=1e-4)
+
+
+def test_clipping_is_counted_and_can_be_off(train):
+    _, clipped = train(GRAD_CLIP="0.001")
+    _, free = train(GRAD_CLIP="0")
+    shares = [
+        {row["clipped"] for row in read_metrics(run.metrics_path, {"train"})}
+        for run in (clipped, free)
+    ]
+    assert shares == [{1.0}, {0.0}]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(train, final_weights, monkeypatch):
+    loss = GPT.loss
+    calls = []
+
+    def poisoned(self, rows, reduction="mean"):
+        calls.append(reduction)
+        result = loss(self, rows, reduction)
+        return result * math.nan if calls.count("mean") == 6 else result
+
+    monkeypatch.setattr(GPT, "loss", poisoned)
+    outcome, _ = train()
+    assert outcome.status == "diverged"
+    assert "step 6" in outcome.reason
+    assert outcome.measured["steps"] == 5
+    assert all(torch.isfinite(p).all() for p in final_weights[0].values())
+
+
+def test_a_huge_learning_rate_is_an_outcome_not_a_crash(train):
+    outcome, _ = train(LEARNING_RATE="100", GRAD_CLIP="0", MAX_ITERS=100)
+    assert outcome.status in ("diverged", "done")
+    assert outcome.measured["steps"] > 0
+
+
+def test_the_order_of_a_step(train, monkeypatch):
+    """Gate, norm and clip, optimizer, pruner: architecture.md, section 4.4."""
+    order = []
+    build = base.BaseGPT2Trainer.__init__
+
+    def spy(owner, name, label):
+        original = getattr(owner, name)
+
+        def call(*arguments, **keywords):
+            order.append(label)
+            return original(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, name, call, raising=True)
+
+    def watched(self, *arguments):
+        build(self, *arguments)
+        spy(self.pruner, "gate_gradients", "gate")
+        spy(self.pruner, "step", "prune")
+        spy(self.optimizer, "step", "optimizer")
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", watched)
+    spy(torch.nn.utils, "get_total_norm", "norm")
+    spy(torch.nn.utils, "clip_grads_with_norm_", "clip")
+    train(PRUNING_METHOD="magnitude", MAX_ITERS=3)
+    assert order == ["gate", "norm", "clip", "optimizer", "prune"] * 3
+
+
+def test_the_learning_rate_follows_the_schedule_to_its_floor(train):
+    _, run = train(LOG_INTERVAL=1)
+    rates = [row["learning_rate"] for row in read_metrics(run.metrics_path, {"train"})]
+    assert len(rates) == 20
+    assert max(rates) == pytest.approx(6e-4)
+    assert rates[-1] == pytest.approx(6e-5)
+
+
+def test_bfloat16_trains_where_the_processor_has_it(train):
+    from lib.device import DeviceError
+
+    try:
+        outcome, _ = train(DTYPE="bfloat16")
+    except DeviceError:
+        pytest.skip("this processor has no bfloat16")
+    assert outcome.status == "done"
+    reference, _ = train()
+    assert outcome.measured["val_loss"] == pytest.approx(reference.measured["val_loss"], abs=0.05)
+    assert outcome.measured["val_loss"] != reference.measured["val_loss"]
+
+
+def test_epochs_decide_the_length(train):
+    outcome, run = train(NUM_EPOCHS=1, BATCH_SIZE=32, GRADIENT_ACCUMULATION=4, BLOCK_SIZE=64)
+    per_step = 32 * 4 * 64
+    assert outcome.measured["steps"] == math.ceil(
+        run.provenance()["data"]["train_tokens"] / per_step
+    )
+    assert outcome.measured["epochs"] >= 1

@@ -1,0 +1,67 @@
+"""What a run reports of itself agrees with what can be counted from outside."""
+
+import json
+
+import pytest
+
+from gpt2.trainers.run import determinism
+from lib.device import processor
+from lib.metrics import read_metrics
+
+
+@pytest.fixture
+def summary(train):
+    outcome, run = train(PRUNING_METHOD="magnitude", TARGET_SPARSITY="0.75")
+    return run, outcome
+
+
+def test_bytes_and_parameters(summary):
+    _, outcome = summary
+    memory, params = outcome.measured["memory"], outcome.measured["params"]
+    # 2 blocks of 12 x 32^2 weights, in 8 matrices.
+    assert params["prunable"] == 2 * 12 * 32 * 32
+    assert params["total"] - params["nonzero"] == 0.75 * params["prunable"]
+    assert memory["weights_bytes"] == memory["gradients_bytes"] == 4 * params["total"]
+    # Two moments, and one float32 step counter for each of the 28 tensors.
+    assert memory["optimizer_bytes"] == 8 * params["total"] + 4 * 28
+    assert memory["mask_bytes"] == 0
+    assert memory["peak_rss_bytes"] > 50e6
+    assert memory["peak_allocated_bytes"] is None
+
+
+def test_sparsity_is_exact_in_total_and_by_tensor(summary):
+    run, outcome = summary
+    pruning = outcome.measured["pruning"]
+    assert pruning["achieved_sparsity"] == 0.75
+    assert len(pruning["per_tensor"]) == 8
+    assert set(pruning["per_tensor"].values()) == {0.75}
+    events = read_metrics(run.metrics_path, {"prune"})
+    assert events[-1]["achieved"] == events[-1]["target"] == 0.75
+    assert sum(event["newly_pruned"] for event in events) == 0.75 * 2 * 12 * 32 * 32
+
+
+def test_times_add_up(summary):
+    _, outcome = summary
+    time = outcome.measured["time"]
+    assert time["startup_s"] + time["train_s"] + time["eval_s"] <= time["total_s"]
+    assert time["data_s"] + time["optimizer_s"] + time["prune_ms_total"] / 1e3 <= time["train_s"]
+    assert time["checkpoint_s"] is None
+    assert 0 < time["optimizer_ms_median"] < time["step_ms_median"] <= time["step_ms_p95"]
+
+
+def test_it_is_json_without_surprises(summary):
+    _, outcome = summary
+    json.dumps(outcome.measured, allow_nan=False)
+
+
+def test_provenance_names_device_and_data(summary):
+    run, _ = summary
+    provenance = run.provenance()
+    assert provenance["hardware"]["device"] == "cpu"
+    assert provenance["hardware"]["threads"] == 1
+    assert len(provenance["data"]["hash"]) == 64
+    assert provenance["determinism"] == "same-device"
+
+
+def test_how_far_a_repetition_agrees():
+    assert determinism({"DETERMINISTIC": False}, processor()) == "same-device"

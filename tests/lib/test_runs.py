@@ -1,0 +1,112 @@
+import os
+
+import pytest
+
+from lib.arms import settings_of
+from lib.claims import claim
+from lib.runs import RunDirectory, run_name
+
+
+@pytest.fixture
+def frozen(configure, tmp_path):
+    configuration = configure(
+        OPTIMIZER="adamwprune", PRUNING_METHOD="state", TARGET_SPARSITY="0.25"
+    )
+    run = RunDirectory.of(tmp_path / "results", configuration.typed())
+    run.freeze(configuration)
+    return run, configuration
+
+
+def summary_of(run, **values):
+    return {"config_hash": run.config().hash, "status": "done", "reason": None} | values
+
+
+def test_the_name_says_the_arm_and_ends_with_the_hash(frozen):
+    run, configuration = frozen
+    config = configuration.typed()
+    assert run_name(config) == "custom-pystdlib-adamwprune-bitter1-25-s1337"
+    assert run.name == f"{run_name(config)}-{config.hash[:8]}"
+
+
+def test_a_frozen_run_is_its_configuration(frozen, tree):
+    from lib.kconfig import read_layer
+
+    run, configuration = frozen
+    assert dict(run.config()) == dict(configuration.typed())
+    again = tree.resolve([read_layer(run.path / ".config", ".config")])
+    assert settings_of(again) == settings_of(configuration)
+
+
+def test_freezing_again_changes_nothing(frozen):
+    run, configuration = frozen
+    os.utime(run.path / ".config", ns=(1, 1))
+    run.freeze(configuration)
+    assert (run.path / ".config").stat().st_mtime_ns == 1
+
+
+def test_states(frozen):
+    run, _ = frozen
+    assert run.state() == "pending"
+    for status, state in (("done", "done"), ("oom", "failed"), ("diverged", "diverged")):
+        run.write_summary(summary_of(run, status=status))
+        assert run.state() == state
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"schema": 1, "status": "done"}', '{"schema": 0}']
+)
+def test_a_summary_that_is_not_this_run_s_counts_as_none(frozen, text):
+    run, _ = frozen
+    run.summary_path.write_text(text)
+    assert run.summary() is None
+    assert run.state() == "pending"
+
+
+def test_a_summary_of_another_run_counts_as_none(frozen):
+    run, _ = frozen
+    run.write_summary(summary_of(run, config_hash="0" * 64))
+    assert run.summary() is None
+
+
+def test_another_run_s_configuration_is_refused(frozen, configure, tmp_path):
+    run, _ = frozen
+    other = RunDirectory(tmp_path / "results" / "runs" / "copied-00000000")
+    other.path.mkdir(parents=True)
+    (other.path / "config.py").write_bytes((run.path / "config.py").read_bytes())
+    with pytest.raises(ValueError, match="does not belong to this folder"):
+        other.config()
+
+
+def test_no_run_is_named_as_such(tmp_path):
+    with pytest.raises(ValueError, match="is not a run"):
+        RunDirectory(tmp_path).config()
+
+
+def test_attempts_are_kept_with_their_causes(frozen):
+    run, _ = frozen
+    assert run.begin_attempt({"run": run.name}) == 1
+    run.end_attempt("interrupted", "stopped by SIGINT")
+    assert run.begin_attempt({"run": run.name}) == 2
+    run.add_provenance({"host": "here"})
+    causes = [attempt["cause"] for attempt in run.attempts()]
+    assert causes == ["interrupted", None]
+    assert run.provenance()["host"] == "here"
+    assert run.attempts()[1]["pid"] == os.getpid()
+
+
+def test_running_is_the_lock_and_nothing_else(frozen):
+    run, _ = frozen
+    assert not run.is_running()
+    with claim(run.path):
+        assert run.is_running()
+
+
+def test_setting_aside_keeps_what_was_there(frozen):
+    run, _ = frozen
+    run.begin_attempt({})
+    run.write_summary(summary_of(run))
+    run.metrics_path.write_text("{}\n")
+    run.set_aside()
+    assert run.state() == "pending"
+    assert (run.path / "summary.json.attempt-1").is_file()
+    assert (run.path / "metrics.jsonl.attempt-1").is_file()
