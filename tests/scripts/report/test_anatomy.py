@@ -24,10 +24,11 @@ def test_memory_without_a_peak_has_no_rest(results, spec):
     assert bar.total_text == "peak not measured"
 
 
-def test_memory_with_an_unmeasured_part_has_no_rest(results, spec):
+def test_an_unmeasured_part_of_memory_is_in_the_rest_and_said(results, spec):
     values = {"memory.optimizer_bytes": None}
     (bar,) = memory_bars(rows_of(results, spec(summary=values)), "rss")
-    assert list(bar.parts) == ["weights", "gradients", "masks"]
+    assert list(bar.parts) == ["weights", "gradients", "masks", "rest"]
+    assert sum(bar.parts.values()) * MIB == pytest.approx(40_000_000)
     assert bar.missing == ["optimizer state"]
 
 

@@ -54,7 +54,7 @@ def test_a_dense_matrix_has_no_figure_of_sparsity(results, spec):
 
 def test_missing_parts_are_said(results, spec):
     pictures = draw_all(board_of(results, [spec(summary={"memory.gradients_bytes": None})]))
-    assert "not drawn: gradients" in " ".join(pictures["memory"].notes)
+    assert "not drawn apart: gradients" in " ".join(pictures["memory"].notes)
 
 
 def test_a_single_evaluation_is_a_point_and_said(results, spec):

@@ -67,6 +67,12 @@ def test_the_best_pruned_arm_is_named_with_its_measured_sparsity(results, spec):
     assert "masked-dense: its zeros save nothing" in pruned
 
 
+def test_equal_is_not_called_higher(results, spec):
+    found = verdict_of(results, [spec(), spec("adamwprune")])
+    assert "adamwprune and adamw end at exactly the same perplexity" in found.paragraphs[0]
+    assert "higher than" not in everything(found)
+
+
 def test_memory_is_compared_on_one_machine_only(results, spec):
     other = spec("adamwprune", summary={"memory.optimizer_bytes": 480_000})
     found = verdict_of(results, [spec(), other])
