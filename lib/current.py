@@ -31,6 +31,6 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
     for earlier, later in configuration.overridden:
         before = earlier.value if earlier.name == later.name else earlier.name
         print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
-    for problem in (*configuration.problems, *configuration.dropped):
+    for problem in configuration.problems:
         print(f"warning: {problem}", file=sys.stderr)
     return configuration

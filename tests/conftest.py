@@ -22,7 +22,7 @@ def data_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def configure(tree, data_dir, tmp_path):
-    """configure(defconfig, NAME=value, ...): a defconfig with overrides, its results in tmp_path."""
+    """configure(defconfig, NAME=value, ...): a defconfig with overrides, results in tmp_path."""
 
     def make(defconfig: str = "smoke", **overrides: object) -> Configuration:
         places = {"RESULTS_DIR": tmp_path / "results", "DATA_DIR": data_dir}

@@ -69,6 +69,9 @@ def expand(configuration: Configuration) -> Expansion:
                 else:
                     seen[run.hash] = run
                     expansion.runs.append(run)
+    if not expansion.runs:
+        reasons = "; ".join(reason for _, reason in expansion.skipped)
+        raise ValueError(f"Every combination is left out and no run is left: {reasons}.")
     return expansion
 
 

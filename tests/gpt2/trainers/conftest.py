@@ -20,7 +20,7 @@ def short_text(tmp_path_factory):
 
 @pytest.fixture
 def train(one_run, tmp_path, short_text):
-    """train(NAME=value, ...) -> (outcome, folder): one run of the smallest size, in this process."""
+    """train(NAME=value, ...) -> (outcome, folder): a run of the smallest size, in this process."""
     data = {"DATASET": "custom", "CUSTOM_PATH": short_text, "CUSTOM_TOKENIZER": "bytes"}
 
     def go(**overrides: object) -> tuple[Outcome, RunDirectory]:

@@ -1,0 +1,109 @@
+"""The expansion of a matrix: which runs, which not, each once."""
+
+import time
+
+import pytest
+
+from scripts.matrix.expand import expand
+
+FULL = {
+    "PRUNING_METHOD": "none,magnitude,state",
+    "ADAMWPRUNE_VARIANT": "bitter0,bitter1,bitter7",
+}
+
+
+def arms(expansion):
+    return [run.arm for run in expansion.runs]
+
+
+def test_impossible_pairs_are_left_out_with_their_reason(configure):
+    expansion = expand(configure(**FULL))
+    assert arms(expansion) == [
+        "adamw",
+        "adamw+magnitude@50%",
+        "adamwprune",
+        "adamwprune+bitter0@50%",
+        "adamwprune+bitter1@50%",
+        "adamwprune+bitter7@50%",
+    ]
+    assert [(axes["OPTIMIZER"], axes["PRUNING_METHOD"]) for axes, _ in expansion.skipped] == [
+        ("adamw", "state"),
+        ("adamwprune", "magnitude"),
+    ]
+    assert all(reason for _, reason in expansion.skipped)
+
+
+def test_each_run_has_one_member_of_each_axis_and_nothing_left_to_expand(configure):
+    for run in expand(configure(SEEDS=2, SWEEP="LEARNING_RATE=1e-3,2e-3", **FULL)).runs:
+        config = run.configuration.typed()
+        assert all(len(members) == 1 for members in run.configuration.axes().values())
+        assert (config.SEEDS, config.SWEEP) == (1, "")
+        assert len(expand(run.configuration).runs) == 1
+        assert expand(run.configuration).runs[0].hash == run.hash
+
+
+def test_seeds_count_up_from_the_first(configure):
+    expansion = expand(configure(SEED=7, SEEDS=3, OPTIMIZER="adamw", PRUNING_METHOD="none"))
+    assert [run.axes["SEED"] for run in expansion.runs] == [7, 8, 9]
+    assert len({run.hash for run in expansion.runs}) == 3
+
+
+def test_a_dense_run_is_not_computed_once_for_each_sparsity(configure):
+    expansion = expand(configure(SWEEP="TARGET_SPARSITY=0.5,0.9", OPTIMIZER="adamw"))
+    assert arms(expansion) == ["adamw", "adamw+magnitude@50%", "adamw+magnitude@90%"]
+    assert [same.arm for _, same in expansion.merged] == ["adamw"]
+
+
+def test_an_equal_number_written_otherwise_is_the_same_run(configure):
+    first = expand(configure(TARGET_SPARSITY="0.50", LEARNING_RATE="1e-1"))
+    second = expand(configure(TARGET_SPARSITY="5e-1", LEARNING_RATE="0.1"))
+    assert [run.hash for run in first.runs] == [run.hash for run in second.runs]
+
+
+def test_a_sweep_of_a_choice(configure):
+    expansion = expand(
+        configure(SWEEP="DTYPE=float32,bfloat16", OPTIMIZER="adamw", PRUNING_METHOD="none")
+    )
+    assert [run.configuration.typed().DTYPE for run in expansion.runs] == ["float32", "bfloat16"]
+    assert arms(expansion) == ["adamw DTYPE=float32", "adamw DTYPE=bfloat16"]
+
+
+def test_options_that_cannot_change_a_result_do_not_change_a_run(configure, tmp_path):
+    one, other = (
+        expand(configure(LOG_INTERVAL=log, PARALLEL_JOBS=jobs, MATRIX_NAME=name))
+        for log, jobs, name in ((1, 1, "a"), (2, 4, "b"))
+    )
+    assert [run.hash for run in one.runs] == [run.hash for run in other.runs]
+
+
+def test_what_can_change_a_result_changes_the_run(configure):
+    base = {run.hash for run in expand(configure()).runs}
+    for name, value in (("MAX_ITERS", 21), ("BETA2", "0.5"), ("CPU_THREADS", 2), ("BIAS", "n")):
+        assert base.isdisjoint(run.hash for run in expand(configure(**{name: value})).runs), name
+
+
+def test_no_variant_is_an_error_and_never_a_default(configure):
+    with pytest.raises(ValueError, match="ADAMWPRUNE_VARIANT is empty"):
+        expand(configure(ADAMWPRUNE_VARIANT_BITTER1="n"))
+
+
+def test_nothing_possible_is_an_error(configure):
+    with pytest.raises(ValueError, match="no run is left"):
+        expand(configure(OPTIMIZER="adamwprune", PRUNING_METHOD="magnitude"))
+
+
+def test_a_sweep_out_of_range_is_refused_before_anything_runs(configure):
+    with pytest.raises(ValueError, match="BATCH_SIZE"):
+        expand(configure(SWEEP="BATCH_SIZE=1,70000"))
+
+
+@pytest.mark.slow
+def test_a_thousand_runs_are_expanded_in_proportion(configure):
+    """Not a timing test: ten times the runs must not cost a hundred times the work."""
+    seconds = []
+    for seeds in (25, 250):
+        start = time.perf_counter()
+        runs = expand(configure(SEEDS=seeds)).runs
+        seconds.append(time.perf_counter() - start)
+        assert len(runs) == 4 * seeds
+    assert seconds[1] < 30 * seconds[0]

@@ -1,0 +1,185 @@
+"""The plan on disk: what Make, the report and the status read."""
+
+import json
+import subprocess
+
+import pytest
+
+from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.plan import plan
+from scripts.matrix.rerun import chosen_again
+from scripts.matrix.show import outcome_text, plan_text
+
+
+@pytest.fixture
+def planned(configure):
+    """planned(NAME=value, ...): a plan, written."""
+
+    def make(**overrides):
+        result = plan(configure(**overrides))
+        result.write()
+        return result
+
+    return make
+
+
+def finish(run, **values):
+    directory = run.directory
+    directory.begin_attempt({})
+    summary = {
+        "run": directory.name,
+        "config_hash": run.run.hash,
+        "status": "done",
+        "reason": None,
+        "shape": "x",
+        "steps": 20,
+        "time": {"total_s": 40.0},
+    }
+    directory.write_summary(summary | values)
+    directory.end_attempt(values.get("status", "done"), values.get("reason"))
+
+
+def test_matrix_json_says_what_the_contract_promises(planned):
+    result = planned()
+    matrix = json.loads((result.folder / "matrix.json").read_text())
+    assert matrix["schema"] == 1
+    assert matrix["id"] == result.folder.name
+    assert matrix["id"].startswith("smoke-")
+    assert matrix["baseline"] == "adamw"
+    assert matrix["parity"] == {}
+    assert [run["arm"] for run in matrix["runs"]] == [
+        "adamw",
+        "adamw+magnitude@50%",
+        "adamwprune",
+        "adamwprune+bitter1@50%",
+    ]
+    for run in matrix["runs"]:
+        folder = result.results / run["dir"]
+        assert run["dir"].endswith(run["hash"][:8])
+        assert (folder / ".config").is_file()
+        assert (folder / "config.py").is_file()
+        assert (run["steps"], run["tokens"]) == (20, 2560)
+
+
+def test_the_folder_is_the_set_of_runs(planned):
+    assert planned().id == planned(LOG_INTERVAL=3).id
+    assert planned().id != planned(MAX_ITERS=30).id
+    assert planned().id != planned(SEEDS=2).id
+    shared = {run.directory.name for run in planned(SEEDS=2).runs}
+    assert {run.directory.name for run in planned().runs} < shared
+
+
+def test_planning_again_keeps_what_is_there(planned):
+    first = planned()
+    before = (first.folder / "matrix.json").read_text()
+    assert planned().folder == first.folder
+    assert (first.folder / "matrix.json").read_text() == before
+
+
+def test_make_sees_only_what_is_not_done(planned):
+    result = planned()
+    finish(result.runs[0])
+    result.write()
+    command = ["make", "-n", "-k", "-f", str(result.folder / "matrix.mk")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert sum("gpt2.ready" in line for line in lines) == 1
+    assert sum("gpt2.train" in line for line in lines) == 3
+    assert not any(result.runs[0].directory.name in line for line in lines if "train" in line)
+
+
+def test_the_launcher_stands_before_every_run(planned):
+    result = planned()
+    command = ["make", "-n", "LAUNCHER=srun -n1", "-f", str(result.folder / "matrix.mk")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    runs = [line for line in done.stdout.splitlines() if "gpt2.train" in line]
+    assert len(runs) == 4
+    assert all(line.startswith("srun -n1 ") for line in runs)
+
+
+def test_an_option_that_differs_between_arms_is_in_the_parity_table(planned):
+    # Swept options are compared on purpose; nothing else can differ today, so pretend.
+    result = planned(SWEEP="LEARNING_RATE=1e-3,2e-3")
+    assert result.parity() == {}
+    result.expansion.axes.pop("LEARNING_RATE")
+    assert set(result.parity()) == {"LEARNING_RATE"}
+    assert "The arms also differ in:" in plan_text(result)
+
+
+def test_options_that_do_not_fit_stop_the_plan(configure):
+    with pytest.raises(ValueError, match="WARMUP_STEPS=2 leaves none of the 2 steps"):
+        plan(configure(MAX_ITERS=2))
+
+
+def test_a_results_folder_that_make_cannot_name_is_refused(configure, tmp_path):
+    result = plan(configure(RESULTS_DIR=tmp_path / "with blank"))
+    with pytest.raises(ValueError, match="RESULTS_DIR=.*with blank"):
+        result.as_makefile()
+
+
+def test_time_is_estimated_from_ended_runs_of_the_same_shape(planned):
+    from gpt2.budget import shape_key
+
+    result = planned()
+    assert estimated_s(result.runs[1], seconds_per_step(result.results)) is None
+    finish(result.runs[0], shape=shape_key(result.runs[0].settings))
+    assert estimated_s(result.runs[1], seconds_per_step(result.results)) == 40.0
+    longer = planned(MAX_ITERS=200)
+    assert estimated_s(longer.runs[1], seconds_per_step(longer.results)) == 400.0
+    wider = planned(N_EMBD=64)
+    assert estimated_s(wider.runs[1], seconds_per_step(wider.results)) is None
+
+
+def test_a_torn_summary_does_not_break_the_estimate(planned):
+    result = planned()
+    result.runs[0].directory.summary_path.write_text('{"time": {"total_s"')
+    assert seconds_per_step(result.results) == {}
+
+
+def test_memory_is_known_once_the_vocabulary_is(planned, data_dir):
+    from gpt2.dataset_choice import data_arguments
+    from gpt2.datasets import prepare
+
+    result = planned()
+    prepare(**data_arguments(result.runs[0].settings), mirror="", progress=lambda line: None)
+    weights = 34_688
+    assert least_memory_bytes(result.runs[0]) == 4 * (4 * weights + 2 * 4 * 32 * 256)
+
+
+def test_totals_add_up_to_the_plan(planned):
+    result = planned()
+    finish(result.runs[0])
+    finish(result.runs[1], status="diverged", reason="loss nan at step 3")
+    finish(result.runs[2], status="oom", reason="out of memory")
+    text = outcome_text(result)
+    assert "1 done, 1 failed, 1 diverged, 1 pending, 2 skipped" in text
+    assert "diverged: loss nan at step 3" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "arms"),
+    [
+        ("all", ["adamw", "adamw+magnitude@50%", "adamwprune"]),
+        ("diverged", ["adamwprune"]),
+        ("adamw", ["adamw"]),
+        ("adamw+magnitude@50%", ["adamw+magnitude@50%"]),
+        ("*magnitude*", ["adamw+magnitude@50%"]),
+        ("custom-pystdlib-adamw-s1337", ["adamw"]),
+    ],
+)
+def test_ended_runs_are_chosen_again_by_name_arm_or_end(planned, target, arms):
+    result = planned()
+    for run in result.runs[:2]:
+        finish(run)
+    finish(result.runs[2], status="diverged", reason="loss nan")
+    assert [run.run.arm for run in chosen_again(result, target)] == arms
+    path = f"results/runs/{result.runs[0].directory.name}/"
+    assert [run.run.arm for run in chosen_again(result, path)] == ["adamw"]
+
+
+def test_choosing_nothing_is_an_error(planned):
+    result = planned()
+    with pytest.raises(ValueError, match="needs TARGET"):
+        chosen_again(result, "")
+    with pytest.raises(ValueError, match="names no ended run"):
+        chosen_again(result, "all")
