@@ -4,10 +4,12 @@ Every finding is collected; a tree is refused with all of them at once.
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.kconfig import backend
 from lib.kconfig.annotations import read_annotations
+from lib.kconfig.dialect import dialect_problems
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.groups import Group, choice_group_name
 from lib.kconfig.string_types import StringType
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
 RESERVED_NAMES = ("HASH", "HASHED")
 
 
-def read_tree(raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol], dict[str, Group]]:
+def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol], dict[str, Group]]:
     """Symbols and groups in menu order. Raises ConfigError with all that is wrong with the tree."""
     problems = backend.parse_warnings(raw) + backend.undefined_references(raw)
+    problems += dialect_problems(root, raw.kconfig_filenames)
     remedy = "mend the Kconfig file"
     axes: dict[str, list[tuple[str, bool]]] = {}
     members = {member.name: choice for choice in raw.unique_choices for member in choice.syms}

@@ -49,7 +49,7 @@ class Tree:
         self.root = root
         self.policy = policy
         self.files: tuple[str, ...] = tuple(raw.kconfig_filenames)
-        self.symbols, self.groups = read_tree(raw)
+        self.symbols, self.groups = read_tree(root, raw)
         self.state = State(raw, self.symbols)
         self.relevant_names = self._relevant_names()
         # What has to be looked at after every evaluation; the rest cannot go wrong by itself.
