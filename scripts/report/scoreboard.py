@@ -130,14 +130,17 @@ class Scoreboard:
         It takes every planned seed, and a 95 % interval of the paired difference to each other
         arm, so at least three pairs, that lies on the good side of zero.
         """
-        others = [other for other in self.rows if other is not row and other.cells[column.key].n]
-        if not (column.better and others and row.is_complete and self.is_ranked(column)):
+        if not (column.better and row.is_complete and self.is_ranked(column)):
             return False
-        for other in others:
+        has_rival = False
+        for other in self.rows:
+            if other is row or not other.cells[column.key].n:
+                continue
             gap = differences(row.done, other.done, column.read)
             if not (gap.excludes_zero and gap.mean * column.better > 0):
                 return False
-        return True
+            has_rival = True
+        return has_rival
 
 
 def differences(

@@ -316,6 +316,12 @@ def spec() -> type[Spec]:
     return Spec
 
 
-@pytest.fixture(name="grid")
+@pytest.fixture(scope="session", name="grid")
 def grid_function() -> Callable[..., list[Spec]]:
     return grid
+
+
+@pytest.fixture(scope="session")
+def grid_of_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The matrix folder of the grid with two seeds, for tests that only read it."""
+    return Results(tmp_path_factory.mktemp("grid") / "results").matrix(grid(2))

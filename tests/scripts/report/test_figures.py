@@ -17,10 +17,15 @@ def board_of(results, specs):
     return Scoreboard(load_matrix(results.matrix(specs)))
 
 
-def test_figures_of_a_matrix(results, grid):
-    pictures = draw_all(board_of(results, grid(2)))
-    assert list(pictures) == ["curves", "memory", "time", "sparsity"]
-    for picture in pictures.values():
+@pytest.fixture(scope="module")
+def drawn(grid_of_two):
+    """Drawn once: it takes a second."""
+    return draw_all(Scoreboard(load_matrix(grid_of_two)))
+
+
+def test_figures_of_a_matrix(drawn):
+    assert list(drawn) == ["curves", "memory", "time", "sparsity"]
+    for picture in drawn.values():
         for svg in (picture.wide, picture.narrow):
             assert len(svg) > 5000
             assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -28,18 +33,16 @@ def test_figures_of_a_matrix(results, grid):
             assert b"<dc:date>" not in svg
 
 
-def test_figures_are_the_same_in_every_process(results, grid):
-    folder = results.matrix(grid(2))
+def test_figures_are_the_same_in_every_process(grid_of_two, drawn):
     code = (
         "import hashlib; from pathlib import Path; from scripts.report.load import load_matrix;"
         "from scripts.report.pictures import draw_all;"
         "from scripts.report.scoreboard import Scoreboard;"
-        f"pictures = draw_all(Scoreboard(load_matrix(Path({str(folder)!r}))));"
+        f"pictures = draw_all(Scoreboard(load_matrix(Path({str(grid_of_two)!r}))));"
         "print([hashlib.sha256(p.wide + p.narrow).hexdigest() for p in pictures.values()])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    pictures = draw_all(Scoreboard(load_matrix(folder)))
-    here = [hashlib.sha256(p.wide + p.narrow).hexdigest() for p in pictures.values()]
+    here = [hashlib.sha256(p.wide + p.narrow).hexdigest() for p in drawn.values()]
     assert done.stdout == f"{here}\n"
 
 
@@ -120,14 +123,14 @@ def test_every_arm_has_a_look_of_its_own(results, grid):
     assert looks == appearance.looks(matrix.arms, "adamw")
 
 
-def test_dark_pages_find_every_colour_they_change(results, grid):
-    svg = draw_all(board_of(results, grid(1)))["memory"].wide.decode()
+def test_dark_pages_find_every_colour_they_change(drawn):
+    svg = drawn["memory"].wide.decode()
     body = svg.partition("</style>")[2]
     for colour in (appearance.INK, appearance.GRID, appearance.PAPER, appearance.REST):
         assert re.search(rf'style="[^"]*(fill|stroke): {colour}', body), colour
 
 
-def test_rounding_leaves_transforms_alone(results, grid):
-    svg = draw_all(board_of(results, grid(1)))["memory"].wide.decode()
+def test_rounding_leaves_transforms_alone(drawn):
+    svg = drawn["memory"].wide.decode()
     assert "scale(0.015625)" in svg or re.search(r"scale\(0\.\d{3,}", svg)
     assert not re.search(r' d="[^"]*\.\d{3}', svg)
