@@ -63,7 +63,6 @@ def interpret(tree: "Tree", layer: Layer) -> tuple[dict[str, Request], list[Prob
             if rival is not None and rival.name != found.name:
                 what = f"{found.name}=y, but {rival.name}=y at {rival.place}"
                 problems.append(found.problem(what, f"{choice.name} takes one of them: keep one"))
-                requests.pop(rival.name, None)
             chosen[choice.name] = found
     return requests, problems
 

@@ -93,7 +93,6 @@ def _lay_over(
             rivals = [rival for rival in group.members if _is_yes(merged.get(rival))] or [name]
         for rival in rivals:
             earlier = merged.pop(rival, None)
-            honoured.pop(rival, None)
             if earlier is not None and (rival != name or earlier.value != request.value):
                 overridden.append((earlier, request))
         merged.pop(name, None)

@@ -54,8 +54,10 @@ class StringType:
         return float(text) + 0.0 if self.base == "float" else text
 
     def _float_complaint(self, text: str) -> str | None:
-        if not NUMBER.fullmatch(text) or not math.isfinite(number := float(text)):
+        if not NUMBER.fullmatch(text):
             return f"is no number, but wants a {self.declaration}"
+        # Infinity (1e999) falls through the ends: an infinite one is open.
+        number = float(text)
         above = number >= self.low if self.has_low else number > self.low
         below = number <= self.high if self.has_high else number < self.high
         return None if above and below else f"is out of range, it wants a {self.declaration}"

@@ -135,6 +135,13 @@ def test_sources(tree, layer):
         configuration.source_of("NOSUCH")
 
 
+def test_a_value_that_was_lost_has_another_source(tree, layer):
+    file = layer("CONFIG_DEVICE_CUDA=y", "CONFIG_DTYPE_BFLOAT16=y", "CONFIG_MEMORY_GIB=3")
+    configuration = tree.resolve([file, override_layer([("DEVICE", "cpu")])])
+    assert configuration.source_of("DTYPE") == "default"
+    assert configuration.source_of("MEMORY_GIB") == "default"
+
+
 def test_a_value_given_twice_comes_from_where_it_was_given_last(tree, layer):
     layers = [layer("CONFIG_SEED=3", name="a"), layer("CONFIG_SEED=3", name="b")]
     configuration = tree.resolve(layers)
@@ -176,6 +183,9 @@ def test_what_is_hashed(derive):
     assert relevant["MODEL"] == "gpt2-medium"
     # Hidden by `prompt if`, but with a value that matters.
     assert relevant["N_LAYER"] == 24
+    pruned = derive(PRUNING_METHOD="magnitude").typed()
+    assert pruned.PRUNING is True
+    assert "PRUNING" not in pruned.relevant()
     for absent in ("OPTIMIZER_ADAMW", "MODEL_GPT2", "TF32", "VARIANT", "PRUNING", "LOG_INTERVAL"):
         assert absent not in relevant
 

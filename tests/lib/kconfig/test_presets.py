@@ -32,6 +32,13 @@ def test_a_symbol_that_would_break_the_rest_keeps_its_default(tmp_path):
     assert (yes.A, yes.B, yes.C) == (False, True, True)
 
 
+def test_what_a_preset_fixes_is_not_hidden(tmp_path, layer):
+    text = 'config A\n\tbool "a"\nconfig B\n\tint "b"\n\tdepends on !A\n\tdefault 0\n'
+    (tmp_path / "Kconfig").write_text(text)
+    yes = set_all(load_tree(tmp_path, Policy()), "yes", [layer("CONFIG_B=5")]).typed()
+    assert (yes.A, yes.B) == (False, 5)
+
+
 def test_the_preset_file(tmp_path):
     assert preset_layers("no", {}, tmp_path) == []
     for value in ("", "1", "other.config"):

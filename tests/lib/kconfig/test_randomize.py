@@ -1,6 +1,6 @@
 import pytest
 
-from lib.kconfig import ConfigError
+from lib.kconfig import ConfigError, Policy, load_tree
 from lib.kconfig.randomize import Randomness, random_configuration
 from lib.kconfig.scan import scan_text
 
@@ -50,6 +50,15 @@ def test_a_preset_stays(tree, layer):
         assert "adamw" in config.OPTIMIZER
     with pytest.raises(ConfigError, match="NOSUCH"):
         random_configuration(tree, Randomness(1), [layer("CONFIG_NOSUCH=y")])
+
+
+def test_what_a_preset_fixes_is_not_hidden(tmp_path, layer):
+    text = 'config A\n\tbool "a"\nconfig B\n\tint "b"\n\tdepends on !A\n\tdefault 0\n'
+    (tmp_path / "Kconfig").write_text(text)
+    tree = load_tree(tmp_path, Policy())
+    for seed in range(20):
+        config = random_configuration(tree, Randomness(seed), [layer("CONFIG_B=5")]).typed()
+        assert (config.A, config.B) == (False, 5)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,18 @@ def test_a_lazy_warning_is_found_in_every_configuration_not_only_the_first(tree,
         assert "MAX_ITERS=0 is outside" in refusal(tree, layer("CONFIG_MAX_ITERS=0"))
 
 
+def test_a_hidden_default_is_checked_though_a_config_repeats_it(tmp_path, layer):
+    text = (
+        'config A\n\tint "a"\n\tdefault 9\n'
+        'config X\n\tbool "x"\n'
+        'config B\n\tint "b" if X\n\trange 0 A\n\tdefault 5\n'
+    )
+    (tmp_path / "Kconfig").write_text(text)
+    tree = load_tree(tmp_path, Policy())
+    lines = ["CONFIG_A=3", "CONFIG_B=3"]
+    assert "the default 5 of B is outside 0 to 3" in refusal(tree, layer(*lines, kind="state"))
+
+
 def test_a_select_against_a_dependency_is_an_error(tmp_path):
     text = (
         'config A\n\tbool "a"\n\tselect B\nconfig C\n\tbool "c"\n'
@@ -218,6 +230,13 @@ def test_stale_derived_lines_of_a_config_are_renewed_silently(tree, layer):
     assert configuration.typed().PRUNING is None
     assert configuration.typed().N_LAYER == 24
     assert configuration.dropped == configuration.problems == ()
+
+
+def test_a_hidden_member_of_a_choice_is_one_problem_not_two(tree, layer):
+    lines = ["# CONFIG_DTYPE_FLOAT32 is not set", "CONFIG_DTYPE_BFLOAT16=y"]
+    message = refusal(tree, layer(*lines, kind="state"))
+    assert message.startswith("request:2: DTYPE_BFLOAT16=y wants DEVICE_CUDA (=n)")
+    assert len(message.splitlines()) == 1
 
 
 def test_symbols_that_a_config_lacks_take_their_defaults(tree, layer):
