@@ -19,6 +19,9 @@ import torch
 
 from lib.device import Device, cpu_model, usable_cores
 
+# Equal to the version in pyproject.toml, which is not there to be read once installed elsewhere.
+VERSION = "0.1.0"
+
 PACKAGES = ("torch", "numpy", "tiktoken", "kconfiglib")
 
 
@@ -34,7 +37,7 @@ def git_state(root: Path) -> dict[str, Any]:
 
 def versions() -> dict[str, str | None]:
     """The interpreter and the packages that can change a result."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"bitterbench": VERSION, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)

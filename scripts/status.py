@@ -5,6 +5,7 @@ them. Never imports torch.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -119,11 +120,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if not console.is_terminal or os.environ.get("TERM") == "dumb":
         raise ValueError("make watch needs a terminal that can redraw. `make status` prints once.")
-    try:
+    # Ctrl+C is the way to leave, not an error.
+    with contextlib.suppress(KeyboardInterrupt):
         watch(the_plan, console)
-    except KeyboardInterrupt:
-        # The way to leave, not an error.
-        pass
     return 0
 
 

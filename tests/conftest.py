@@ -1,4 +1,4 @@
-"""What tests of several rooms share: the real option tree, and configurations of the smallest size."""
+"""What tests of several rooms share: the real option tree, and the smallest configurations."""
 
 from pathlib import Path
 

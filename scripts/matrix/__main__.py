@@ -4,7 +4,6 @@ Make is the scheduler: this writes the plan, lets `make -k` run it, and looks at
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -91,14 +90,10 @@ def _finish(the_plan: Plan) -> int:
         from scripts.report import scoreboard_text, write_report
 
         page = write_report(the_plan.folder)
-        print(scoreboard_text(the_plan.folder, _terminal_width()), end="\n\n")
+        print(scoreboard_text(the_plan.folder, None), end="\n\n")
         print(f"report: {shown(page)}")
     print(outcome_text(the_plan))
     return 0 if all(p.directory.state() == "done" for p in the_plan.runs) else RUN_ENDED_BADLY
-
-
-def _terminal_width() -> int | None:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from lib.files import write_atomic, write_atomic_bytes
 
-from . import definitions, formats, pictures, provenance, summary_csv, text
+from . import definitions, formats, frames, pictures, provenance, text
 from .checklist import checklist
 from .load import Run, find, printable
 from .scoreboard import MEMORY, TIME, Column, Row, Scoreboard
@@ -44,7 +44,8 @@ def write(board: Scoreboard) -> Path:
     for picture in drawn.values():
         write_atomic_bytes(folder / f"{picture.name}.svg", picture.wide)
     environment = _environment()
-    write_atomic(folder / "summary.csv", summary_csv.render(board))
+    write_atomic(folder / "summary.csv", frames.as_csv(frames.runs(board.matrix)))
+    write_atomic(folder / "curves.csv", frames.as_csv(frames.curves(board.matrix)))
     write_atomic(folder / "report.md", environment.get_template("report.md.j2").render(content))
     page = folder / "report.html"
     # Last, so that a page that exists belongs to the files beside it.

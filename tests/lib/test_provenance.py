@@ -1,6 +1,8 @@
 import shutil
 import subprocess
+import tomllib
 
+from lib.cli import ROOT
 from lib.device import processor
 from lib.provenance import git_state, hardware, versions
 
@@ -43,5 +45,7 @@ def test_the_fingerprint_is_stable_and_sees_the_hardware(monkeypatch):
 
 
 def test_versions_name_what_can_change_a_result():
-    assert set(versions()) == {"python", "torch", "numpy", "tiktoken", "kconfiglib"}
+    assert set(versions()) == {"bitterbench", "python", "torch", "numpy", "tiktoken", "kconfiglib"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert versions()["bitterbench"] == project["version"]
     assert versions()["torch"].startswith("2.")

@@ -2,13 +2,13 @@ import csv
 import io
 import json
 
+from lib.metrics import read_metrics
+from scripts.report.frames import NUMBERS, as_csv, curves, runs
 from scripts.report.load import load_matrix
-from scripts.report.scoreboard import Scoreboard
-from scripts.report.summary_csv import NUMBERS, render
 
 
 def rows_of(results, specs):
-    text = render(Scoreboard(load_matrix(results.matrix(specs))))
+    text = as_csv(runs(load_matrix(results.matrix(specs))))
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -35,3 +35,20 @@ def test_reasons_are_quoted(results, spec):
     reason = 'it said "no", then,\nstopped'
     (row,) = rows_of(results, [spec(status="failed", reason=reason)])
     assert row["reason"] == 'it said "no", then, stopped'
+
+
+def test_curves_are_the_evaluations_of_the_runs(results, grid):
+    specs = grid(2)
+    frame = curves(load_matrix(results.matrix(specs)))
+    for item in specs:
+        rows = read_metrics(results.root / item.dir / "metrics.jsonl", kinds=("eval",))
+        mine = frame[frame.run == item.dir]
+        assert list(mine.loss) == [row["loss"] for row in rows]
+        assert list(mine.step) == [row["step"] for row in rows]
+
+
+def test_a_matrix_without_runs_has_empty_tables(results):
+    matrix = load_matrix(results.matrix([]))
+    assert runs(matrix).empty
+    assert curves(matrix).empty
+    as_csv(curves(matrix))

@@ -1,0 +1,117 @@
+"""Every shipped defconfig resolves to the runs that its header says: the golden table."""
+
+import re
+
+import pytest
+
+from gpt2.budget import tokens_per_step
+from lib.cli import ROOT
+from scripts.matrix.expand import expand
+from scripts.matrix.plan import plan
+
+DEFCONFIGS = sorted(path.name for path in (ROOT / "defconfigs").iterdir() if path.is_file())
+
+BITTER = ["adamw+magnitude@50%", "adamwprune+bitter0@50%", "adamwprune+bitter1@50%"]
+FOUR = ["adamw", "adamw+magnitude@50%", "adamwprune", "adamwprune+bitter0@50%"]
+
+# name: arms, tokens per step, steps, learning rates, warm-up, betas, (begin, end, every), device
+GOLDEN = {
+    "quickstart": (
+        ["adamw", "adamw+magnitude@50%", "adamwprune"]
+        + ["adamwprune+bitter1@50%", "adamwprune+bitter7@50%"],
+        *(2048, 300, (2e-3, 2e-4), 30, (0.9, 0.99), (25, 75, 10), "auto"),
+    ),
+    "smoke": (
+        ["adamw", "adamw+magnitude@50%", "adamwprune", "adamwprune+bitter1@50%"],
+        *(128, 20, (6e-4, 6e-5), 2, (0.9, 0.999), (25, 75, 2), "cpu"),
+    ),
+    "gpt2-shakespeare-char-cpu": (
+        ["adamw"],
+        *(768, 2000, (1e-3, 1e-4), 100, (0.9, 0.99), None, "cpu"),
+    ),
+    "gpt2-shakespeare-cpu": (
+        ["adamw", "adamw+magnitude@50%", "adamwprune"]
+        + [f"adamwprune+bitter{n}@50%" for n in (0, 1, 7)],
+        *(2048, 500, (1e-3, 1e-4), 50, (0.9, 0.99), (25, 75, 10), "cpu"),
+    ),
+    "gpt2-shakespeare-l4": (
+        FOUR,
+        *(65_536, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "cuda"),
+    ),
+    "gpt2-shakespeare-w7900": (
+        FOUR,
+        *(98_304, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "rocm"),
+    ),
+    "gpt2-shakespeare-matrix": (
+        FOUR,
+        *(65_536, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "auto"),
+    ),
+    "gpt2-adamwprune-finewebedu-79000-bitter-lesson": (
+        BITTER,
+        *(131_072, 10_000, (6e-4, 6e-5), 2000, (0.9, 0.95), (1, 100, 50), "auto"),
+    ),
+    "gpt2-vanilla-baseline": (
+        ["adamw"],
+        *(491_520, 10_000, (6e-4, 6e-5), 700, (0.9, 0.95), None, "auto"),
+    ),
+}
+
+
+def test_the_table_is_complete():
+    assert set(GOLDEN) == set(DEFCONFIGS)
+
+
+@pytest.mark.parametrize("name", DEFCONFIGS)
+def test_it_resolves_to_what_is_documented(configure, name):
+    arms, tokens, steps, rates, warmup, betas, pruning, device = GOLDEN[name]
+    the_plan = plan(configure(name))
+    assert [planned.run.arm for planned in the_plan.runs] == arms
+    assert the_plan.parity() == {}
+    assert the_plan.configuration.problems == ()
+    assert name == the_plan.config.MATRIX_NAME
+    for planned in the_plan.runs:
+        settings = planned.settings
+        assert tokens_per_step(settings) == tokens
+        assert planned.steps == steps
+        assert (settings["LEARNING_RATE"], settings["MIN_LR"]) == rates
+        assert settings["WARMUP_STEPS"] == warmup
+        assert (settings["BETA1"], settings["BETA2"]) == betas
+        assert (settings["WEIGHT_DECAY"], settings["GRAD_CLIP"]) == (0.1, 1.0)
+        assert settings["DEVICE"] == device
+        if settings["PRUNING"]:
+            keys = ("PRUNING_BEGIN_PCT", "PRUNING_END_PCT", "PRUNING_FREQUENCY")
+            assert tuple(settings[key] for key in keys) == pruning
+            assert settings["TARGET_SPARSITY"] == 0.5
+
+
+@pytest.mark.parametrize("name", DEFCONFIGS)
+def test_its_header_says_so_too(configure, name):
+    text = (ROOT / "defconfigs" / name).read_text()
+    header = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("# "))
+    claimed = re.search(r"Runs \((\d+)\): ([^A-Z]*)", header)
+    assert claimed, "the header lacks a line `Runs (N): ...`"
+    arms = [run.arm for run in expand(configure(name)).runs]
+    assert int(claimed[1]) == len(arms)
+    # Up to the first sentence that is no arm.
+    named = [part.split()[0] for part in claimed[2].split(";")]
+    assert named == arms
+
+
+@pytest.mark.parametrize("fragment", ["smoke", "seeds3", "deterministic"])
+def test_fragments_go_with_every_defconfig(tree, fragment):
+    from lib.kconfig import read_layer
+
+    extra = read_layer(ROOT / "defconfigs" / "fragments" / f"{fragment}.config", fragment)
+    for name in DEFCONFIGS:
+        base = read_layer(ROOT / "defconfigs" / name, name)
+        configuration = tree.resolve([base, extra])
+        assert configuration.problems == ()
+        assert expand(configuration).runs
+
+
+def test_the_example_loads(tree):
+    from lib.kconfig import read_layer
+
+    configuration = tree.resolve([read_layer(ROOT / ".config.example", ".config.example")])
+    assert configuration.problems == ()
+    assert len(expand(configuration).runs) > 1
