@@ -5,6 +5,9 @@ save that the strict layer refuses shows its reasons in a dialog, and the editor
 """
 
 import errno
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,13 @@ if TYPE_CHECKING:
     import kconfiglib
 
 
+# What curses gives instead of a key; a resized window gives a few in a row, no terminal no end.
+NO_KEY = -1
+MOST_FAILURES = 100
+
+GetKey = Callable[[Any], Any]
+
+
 def edit(tree: Tree, path: Path, module: str) -> None:
     """Open `path` (it need not exist) in kconfiglib's `menuconfig` or `guiconfig`.
 
@@ -32,8 +42,32 @@ def edit(tree: Tree, path: Path, module: str) -> None:
     # The editor gets a state of its own; ours checks what it wants to save.
     origin = present.origin if present else None
     raw = backend.parse(tree.root, _saving_kconfig(tree, origin, path))
+    editor = backend.package(module)
+    if module == "menuconfig":
+        editor._getch_compat = _until_the_terminal_goes(editor._getch_compat)
     with backend.environment({"KCONFIG_CONFIG": str(path)}):
-        backend.package(module).menuconfig(raw)
+        editor.menuconfig(raw)
+
+
+def _until_the_terminal_goes(get_key: GetKey) -> GetKey:
+    """Read keys as before, but end when there is no terminal left to read from.
+
+    curses then answers "no key" at once, again and again, and kconfiglib asks again at once: a
+    process that nobody sees would use a whole core until the machine is switched off.
+    """
+    failures = 0
+
+    def get(window: Any) -> Any:
+        nonlocal failures
+        key = get_key(window)
+        failures = failures + 1 if key == NO_KEY else 0
+        if failures > MOST_FAILURES:
+            # As the signal that a closed terminal sends would have: without a terminal, curses
+            # can restore nothing and nobody reads a message.
+            os._exit(128 + signal.SIGHUP)
+        return key
+
+    return get
 
 
 def _saving_kconfig(tree: Tree, origin: str | None, path: Path) -> type["kconfiglib.Kconfig"]:

@@ -128,6 +128,15 @@ def test_a_wrong_config_is_not_opened(project, environment, files):
     assert files() == before
 
 
+def test_it_ends_when_its_terminal_goes_away(terminal, files):
+    """Without a signal, as under a remote shell that is cut off; left alone it spins for ever."""
+    before = files()
+    terminal.wait_for("Training")
+    os.close(terminal.master)
+    assert terminal.process.wait(timeout=20) == 128 + signal.SIGHUP
+    assert files() == before
+
+
 def test_without_a_terminal(tool, files):
     before = files()
     result = tool("kconfig.edit_screen", TERM="xterm")

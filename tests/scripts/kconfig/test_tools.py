@@ -213,17 +213,6 @@ def test_check_defconfigs(tool, project):
     ]
 
 
-def test_reference(tool, project):
-    result = tool("kconfig.reference", "--check")
-    assert result.returncode == 2
-    assert "make docs" in result.stderr
-    ok(tool("kconfig.reference"))
-    ok(tool("kconfig.reference", "--check"))
-    page = project / "docs" / "configuration.md"
-    page.write_text(page.read_text() + "x")
-    assert tool("kconfig.reference", "--check").returncode == 2
-
-
 def test_gen_config_writes_exactly_when_the_content_changes(tool, project):
     ok(tool("kconfig.load", "quick"))
     assert ok(tool("gen_config")) == "config.py written\n"
