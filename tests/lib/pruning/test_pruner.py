@@ -350,6 +350,29 @@ def test_the_saved_mask_does_not_move_with_the_run():
     assert all(torch.equal(before["masks"][n], state["masks"][n]) for n in before["masks"])
 
 
+def test_explicit_masks_come_back_and_are_copies():
+    run = Run(dtype=torch.bfloat16).train(30)
+    weight = dict(run.named)["blocks.0.up"]
+    with torch.no_grad():
+        # A live 16-bit weight on zero: only the mask still knows that it is alive.
+        row, column = (weight != 0).nonzero()[0].tolist()
+        weight[row, column] = 0.0
+    state = run.pruner.state_dict()
+    kept = copy.deepcopy(state)
+
+    resumed = Run(dtype=torch.bfloat16)
+    with torch.no_grad():
+        for name, p in resumed.named:
+            p.copy_(run.weights()[name])
+    resumed.pruner.load_state_dict(state)
+    assert resumed.pruner.report() == run.pruner.report()
+    resumed.backward()
+    resumed.pruner.gate_gradients()
+    assert dict(resumed.named)["blocks.0.up"].grad[row, column] != 0
+    resumed.pruner.step(60)
+    assert all(torch.equal(kept["masks"][n], state["masks"][n]) for n in kept["masks"])
+
+
 def test_a_state_of_other_weights_or_tensors_is_refused():
     run = Run().train(30)
     state = run.pruner.state_dict()

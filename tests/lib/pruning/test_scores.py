@@ -62,6 +62,12 @@ def test_zero_over_zero_scores_zero():
     assert score("bitter0", torch.ones(2), state).tolist() == [0.0, 1.0]
 
 
+def test_a_vanished_v_divides_by_the_eps_of_the_tensor():
+    state = {"exp_avg": torch.ones(2), "exp_avg_sq": torch.tensor([0.0, 2.0])}
+    expected = [4.0 / 1e-12**0.5, 1.0 / 2**0.5]
+    assert score("bitter0", torch.tensor([2.0, 1.0]), state).tolist() == pytest.approx(expected)
+
+
 def test_scores_read_only_what_they_declare():
     reads = {name: entry.reads for name, entry in SCORES.items()}
     assert reads == {
