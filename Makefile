@@ -15,6 +15,9 @@ else
   ready := $(PYTHON)
 endif
 
+# Every tool goes through one door, which turns what is missing into a sentence.
+run := $(PYTHON) -m scripts
+
 # Variables that are no options of the configuration.
 tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK KCONFIG_%
 

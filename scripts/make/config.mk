@@ -1,6 +1,6 @@
 ##@ Configure
 
-tool = $(PYTHON) -m scripts.kconfig
+tool = $(run) kconfig
 kconfig_files := $(wildcard Kconfig gpt2/Kconfig* lib/Kconfig* lib/*/Kconfig* scripts/Kconfig*)
 
 # A name that reaches the shell is quoted, whatever is in it.
@@ -83,7 +83,7 @@ syncconfig generate-config: config.py
 
 # Only `.config` and the tree decide what is in it. A missing `.config` is the tool's to explain.
 config.py: $(wildcard $(KCONFIG_CONFIG)) $(kconfig_files) | $(ready)
-	@$(PYTHON) -m scripts.gen_config
+	@$(run) gen_config
 	@touch $@
 
 .PHONY: FORCE

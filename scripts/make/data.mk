@@ -2,8 +2,8 @@
 
 .PHONY: prepare-data prepare-datasets
 prepare-data prepare-datasets: config.py ## Prepare the dataset of the configuration (or DATASET=name)
-	@$(PYTHON) -m gpt2.prepare_data
+	@$(run) gpt2.prepare_data
 
 .PHONY: data-clean
 data-clean: | $(ready) ## Delete prepared datasets and downloads; asks first (YES=1 answers)
-	@$(PYTHON) -m scripts.clean data
+	@$(run) clean data

@@ -13,10 +13,10 @@ lint: setup-dev
 
 .PHONY: docs docs-check
 docs: | $(ready) ## Generate docs/configuration.md and the tables of the registries
-	@$(PYTHON) -m scripts.docs
+	@$(run) docs
 
 docs-check: | $(ready)
-	@$(PYTHON) -m scripts.docs --check
+	@$(run) docs --check
 
 .PHONY: setup-dev
 ifeq ($(origin PYTHON),command line)

@@ -2,13 +2,13 @@
 
 .PHONY: report summary update-graphs
 report: config.py ## Print the scoreboard; write report.html, report.md, summary.csv and figures
-	@$(PYTHON) -m scripts.report
+	@$(run) report
 
 summary: config.py ## Print the scoreboard only
-	@$(PYTHON) -m scripts.report --text-only
+	@$(run) report --text-only
 
 update-graphs: report
 
 .PHONY: results-clean
 results-clean: | $(ready) ## Delete every run and report; asks first (YES=1 answers)
-	@$(PYTHON) -m scripts.clean results
+	@$(run) clean results

@@ -3,7 +3,7 @@
 .PHONY: quickstart
 quickstart: setup ## From nothing to a report: install, train a small matrix, compare
 	@test -e $(KCONFIG_CONFIG) || $(tool).load quickstart
-	+@KCONFIG_CONFIG=defconfigs/quickstart $(PYTHON) -m scripts.matrix run
+	+@KCONFIG_CONFIG=defconfigs/quickstart $(run) matrix run
 
 .PHONY: setup
 ifeq ($(origin PYTHON),command line)
@@ -34,4 +34,4 @@ $(VENV)/bin/python:
 
 .PHONY: doctor
 doctor: | $(ready) ## Look at Python, packages, device, disk, data and terminal; say what to mend
-	@$(PYTHON) -m scripts.doctor
+	@$(run) doctor

@@ -150,7 +150,9 @@ class Plan:
                 key = readiness(planned.settings)
                 if key not in needs:
                     needs[key] = f"ready-{len(needs) + 1}"
-                    rules.append(f"{needs[key]}:\n\t@{python} -m gpt2.ready --run {folder}\n")
+                    rules.append(
+                        f"{needs[key]}:\n\t@{python} -m scripts gpt2.ready --run {folder}\n"
+                    )
                 ready = f" | {needs[key]}"
             rules.append(
                 f"{target}:{ready}\n\t@$(LAUNCHER) {python} -m gpt2.train --run {folder}\n"
