@@ -128,3 +128,15 @@ def test_cautions(results, spec):
 
 def test_a_clean_matrix_has_no_cautions(results, grid):
     assert verdict_of(results, grid(3)).cautions == []
+
+
+def test_measured_time_and_memory_are_no_news_from_fewer_than_three_runs(results, spec):
+    """A second run of the very same arm differs by 10 % on a shared machine."""
+    losses = {"adamw": 1.65, "adamw+magnitude@50%": 1.7}
+    for seeds in (1, 2):
+        text = everything(verdict_of(results, arms(spec, seeds, losses)))
+        assert "optimizer state" in text
+        assert "time per step" not in text
+        assert "peak memory" not in text
+    text = everything(verdict_of(results, arms(spec, 3, losses)))
+    assert "8.2 % more time per step" in text
