@@ -26,7 +26,7 @@ from pathlib import Path
 from gpt2.dataset_choice import data_arguments, mirror
 from gpt2.datasets import CORPORA, Dataset, dataset_folder, open_dataset, prepare, verify
 from lib.cli import ROOT, guarded
-from lib.current import config_path, load_configuration
+from lib.current import config_file, load_configuration
 from lib.kconfig import Config, Layer, load_tree, overrides_from_arguments
 
 SYMBOLS = ("DATASET", "DATA_DIR", "DATA_MIRROR", "CUSTOM_PATH", "CUSTOM_TOKENIZER")
@@ -58,7 +58,7 @@ def configured(options: Layer) -> Config:
                 f"--{option.name.lower().replace('_', '-')} does not concern data. "
                 f"These do: {known}; and --list and --help stand alone."
             )
-    if config_path().exists():
+    if config_file().exists():
         return load_configuration(options if options.assignments else None).typed()
     return load_tree(ROOT).resolve([options]).typed()
 
