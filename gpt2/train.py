@@ -12,6 +12,7 @@ if __name__ == "__main__" and not __package__:
 
     run_as_module("gpt2.train")
 
+import argparse
 import signal
 import sys
 import time
@@ -28,15 +29,6 @@ from lib.current import load_configuration
 from lib.kconfig import overrides_from_arguments
 from lib.runs import RunDirectory
 
-USAGE = """\
-usage: python gpt2/train.py --run FOLDER
-       python gpt2/train.py [--dry-run] [--SYMBOL VALUE] ...
-
-FOLDER   a planned run below results/runs
-SYMBOL   any option of the configuration, as --max-iters 200, --optimizer adamw, --no-bias;
-         `make explain-SYMBOL` says what it means and docs/configuration.md lists them all
-"""
-
 
 class Terminated(BaseException):
     """SIGTERM, on its way to the end of the attempt."""
@@ -44,11 +36,9 @@ class Terminated(BaseException):
 
 def main(arguments: Sequence[str]) -> int:
     started = time.perf_counter()
-    if set(arguments) & {"-h", "--help"}:
-        print(__doc__.split("\n\n")[1], USAGE, sep="\n\n", end="")
-        return 0
-    run = find_run(arguments)
-    if "--dry-run" in arguments:
+    options, assignments = command_line().parse_known_args(arguments)
+    run = find_run(options.run, assignments)
+    if options.dry_run:
         print(f"{run.path}: {run.state()}")
         return 0
     summary = run.summary()
@@ -58,18 +48,31 @@ def main(arguments: Sequence[str]) -> int:
         return attempt(run, started)
 
 
-def find_run(arguments: Sequence[str]) -> RunDirectory:
+def command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python gpt2/train.py",
+        description=__doc__.split("\n\n")[1],
+        # Every other option is a symbol's name, and `--run-x` must not pass for `--run`.
+        allow_abbrev=False,
+        epilog="SYMBOL is any option of the configuration: --max-iters 200, --optimizer adamw, "
+        "--no-bias. `make explain-SYMBOL` says what it means; docs/configuration.md lists all.",
+        usage="%(prog)s [--dry-run] (--run FOLDER | [--SYMBOL VALUE] ...)",
+    )
+    parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
+    parser.add_argument("--dry-run", action="store_true", help="only say which run this is")
+    return parser
+
+
+def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
     """The run that the command line names or describes; its folder exists afterwards."""
-    words = [word for word in arguments if word != "--dry-run"]
-    if words[:1] == ["--run"] or (words and words[0].startswith("--run=")):
-        folder, *rest = [words[0][len("--run=") :], *words[1:]] if "=" in words[0] else words[1:]
-        if rest:
+    if folder is not None:
+        if assignments:
             raise ValueError(
-                f"--run takes a frozen run as it is, without {' '.join(rest)}. "
+                f"--run takes a frozen run as it is, without {' '.join(assignments)}. "
                 "Leave --run out to describe another run by options."
             )
-        return RunDirectory(Path(folder).resolve())
-    configuration = load_configuration(overrides_from_arguments(words))
+        return RunDirectory(folder.resolve())
+    configuration = load_configuration(overrides_from_arguments(assignments))
     settings = settings_of(configuration)
     check_fit(settings, total_steps(settings, None))
     config = configuration.typed()
@@ -114,6 +117,7 @@ def attempt(run: RunDirectory, started: float) -> int:
             return 128 + _signal_of(error)
         except (ValueError, OSError) as error:
             # What people can mend: the device, the data, the disk. `make` tries again.
+            console.log(str(error))
             run.end_attempt("failed", str(error))
             raise
         except Exception as error:

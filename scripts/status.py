@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -73,25 +73,26 @@ def _left(beat: dict[str, float]) -> float | None:
     return beat.get("eta_s")
 
 
+# Columns beside run and state, each with the least width of the terminal that has room for it.
+COLUMNS: tuple[tuple[str, int, Callable[[Line], str]], ...] = (
+    ("step", 60, lambda line: "-" if line.step is None else f"{line.step}/{line.steps}"),
+    ("loss", 32, lambda line: "-" if line.loss is None else f"{line.loss:.4f}"),
+    ("left", 40, lambda line: "" if line.state == "done" else _time(line.left_s)),
+    ("", 100, lambda line: line.note),
+)
+
+
 def page(the_plan: Plan, width: int) -> Table:
-    """The table; narrow terminals lose the note and the steps first."""
+    """The table, for a terminal of `width` columns."""
     table = Table(box=None, pad_edge=False, title=f"matrix {the_plan.id}", title_justify="left")
     table.add_column("run", overflow="fold")
-    table.add_column("state")
-    if width >= 60:
-        table.add_column("step", justify="right")
-    table.add_column("loss", justify="right")
-    table.add_column("left", justify="right")
-    if width >= 100:
-        table.add_column("", overflow="ellipsis", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    shown = [column for column in COLUMNS if width >= column[1]]
+    for name, _, _ in shown:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for line in lines(the_plan):
-        share = "-" if line.step is None else f"{line.step}/{line.steps}"
-        cells = [line.label, Text(line.state, style=STYLES.get(line.state, ""))]
-        cells += [share] if width >= 60 else []
-        cells.append("-" if line.loss is None else f"{line.loss:.4f}")
-        cells.append("" if line.state == "done" else _time(line.left_s))
-        cells += [line.note] if width >= 100 else []
-        table.add_row(*cells)
+        state = Text(line.state, style=STYLES.get(line.state, ""))
+        table.add_row(line.label, state, *(value(line) for _, _, value in shown))
     return table
 
 

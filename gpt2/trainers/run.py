@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gpt2.budget import check_fit, total_steps
-from gpt2.datasets import open_dataset, verify
+from gpt2.datasets import DataError, open_dataset, verify
 from gpt2.ready import ready
 from gpt2.trainers.base import BaseGPT2Trainer, Diverged
 from gpt2.trainers.summary import describe_run, describe_training, target_sparsity
@@ -84,6 +84,12 @@ def train_run(
         status = "done" if reason is None else "failed"
     except Diverged as error:
         status, reason = "diverged", str(error)
+    except DataError:
+        # Mended by preparing the data anew, so the run itself has not ended.
+        raise
+    except ValueError as error:
+        # Of a frozen configuration: the same command would end in the same way again.
+        status, reason = "failed", str(error)
     except torch.OutOfMemoryError as error:
         status, reason = "oom", f"out of memory at BATCH_SIZE={settings['BATCH_SIZE']}: {error}"
     measured = describe_training(trainer, started) if trainer is not None else {}

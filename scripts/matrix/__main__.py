@@ -4,6 +4,7 @@ Make is the scheduler: this writes the plan, lets `make -k` run it, and looks at
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,15 +50,22 @@ def run(the_plan: Plan) -> int:
             for planned in the_plan.pending():
                 # A target that `make -t` made up, or one cut short: without it Make runs it.
                 planned.directory.summary_path.unlink(missing_ok=True)
-            _make(the_plan, lock)
+            stopped_by = _make(the_plan, lock)
             if _only_says():
                 return 0
             print()
+            if stopped_by is not None:
+                # Whoever stops a matrix does not want to wait for a page now.
+                print(outcome_text(the_plan))
+                return 128 + stopped_by
         return _finish(the_plan)
 
 
-def _make(the_plan: Plan, lock: int) -> None:
-    """Let Make compute the runs; what failed is read from the runs' own files afterwards."""
+def _make(the_plan: Plan, lock: int) -> signal.Signals | None:
+    """Let Make compute the runs; returns the signal that stopped it, if one did.
+
+    What failed is read from the runs' own files afterwards, not from Make's status.
+    """
     command = [os.environ.get("MAKE", "make"), "-k", "--no-print-directory"]
     if "--jobserver" not in os.environ.get("MAKEFLAGS", ""):
         command.append(f"-j{the_plan.config.PARALLEL_JOBS}")
@@ -67,13 +75,23 @@ def _make(the_plan: Plan, lock: int) -> None:
     # Descriptors stay open for Make: the jobserver of an outer `make -jN`, and our lock, so that
     # the folder stays held while any child lives.
     child = subprocess.Popen(command, close_fds=False)
-    while True:
-        try:
-            child.wait()
-            return
-        except KeyboardInterrupt:
-            # The terminal sends Ctrl+C to the children too; each run ends itself and says so.
-            continue
+    stopped_by: signal.Signals | None = None
+
+    def pass_on(number: int, frame: object) -> None:
+        nonlocal stopped_by
+        stopped_by = signal.Signals(number)
+        if stopped_by == signal.SIGTERM:
+            child.terminate()
+
+    # A terminal sends Ctrl+C to the children itself; SIGTERM comes to us alone. Either way each
+    # run ends itself, and we wait for that.
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return stopped_by
 
 
 def _only_says() -> bool:

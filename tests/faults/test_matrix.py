@@ -100,19 +100,23 @@ def test_a_run_held_by_another_matrix_is_named_and_the_rest_goes_on(matrix):
     assert (held.state(), other.state()) == ("pending", "done")
 
 
-def test_ctrl_c_ends_the_run_and_says_so(matrix):
-    interrupted = matrix(MAX_ITERS=5000)
-    child = interrupted.start()
-    while not any(run.is_running() and run.metrics_path.exists() for run in _runs(interrupted)):
+@pytest.mark.parametrize(
+    ("number", "to_whom"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill)]
+)
+def test_a_signal_ends_the_run_and_says_so(matrix, number, to_whom):
+    """A terminal sends Ctrl+C to the whole group, `kill` its SIGTERM to one process."""
+    stopped = matrix(MAX_ITERS=5000)
+    child = stopped.start()
+    while not any(run.is_running() and run.metrics_path.exists() for run in _runs(stopped)):
         assert child.poll() is None
-    # What a terminal does: the signal goes to the whole group.
-    os.killpg(child.pid, signal.SIGINT)
+    to_whom(child.pid, number)
     output, _ = child.communicate(timeout=60)
-    assert child.returncode == 70
+    assert child.returncode == 128 + number
     assert "Traceback" not in output
     assert "interrupted; the same command starts it again" in output
-    assert all(run.state() == "pending" for run in interrupted.runs())
-    assert "interrupted" in [cause for run in interrupted.runs() for cause in causes(run)]
+    assert "2 pending" in output
+    assert all(run.state() == "pending" and not run.is_running() for run in stopped.runs())
+    assert "interrupted" in [cause for run in stopped.runs() for cause in causes(run)]
 
 
 def _runs(matrix):

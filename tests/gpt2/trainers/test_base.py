@@ -141,6 +141,26 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(train, final_wei
     assert all(torch.isfinite(p).all() for p in final_weights[0].values())
 
 
+def test_a_run_that_cannot_go_on_is_failed_with_its_reason(train, monkeypatch):
+    """Final: the same configuration would end so again, and `make` must not try for ever."""
+    from lib.pruning import pruner
+
+    def not_finite(score, name, weight, state):
+        raise ValueError(f"the pruning score of {name} is not finite")
+
+    monkeypatch.setattr(pruner, "keep_scores", not_finite)
+    outcome, _ = train(PRUNING_METHOD="magnitude")
+    assert outcome.status == "failed"
+    assert "is not finite" in outcome.reason
+    assert 0 < outcome.measured["steps"] < 20
+
+
+def test_a_missed_target_is_failed(train, monkeypatch):
+    monkeypatch.setattr("gpt2.trainers.run.check_outcome", lambda pruner, target: "48 %, not 50 %")
+    outcome, _ = train(PRUNING_METHOD="magnitude")
+    assert (outcome.status, outcome.reason) == ("failed", "48 %, not 50 %")
+
+
 def test_a_huge_learning_rate_is_an_outcome_not_a_crash(train):
     outcome, _ = train(LEARNING_RATE="100", GRAD_CLIP="0", MAX_ITERS=100)
     assert outcome.status in ("diverged", "done")

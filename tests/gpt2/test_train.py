@@ -1,0 +1,101 @@
+"""The command: one idempotent call on one run, by folder or by options."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lib.cli import ROOT
+from lib.kconfig.store import save_config
+from lib.runs import RunDirectory
+
+
+@pytest.fixture
+def command(configure, tmp_path):
+    """command(*arguments) -> the finished process of `python gpt2/train.py`, run from elsewhere."""
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(2500)))
+    configuration = configure(DATASET="custom", CUSTOM_PATH=text, CUSTOM_TOKENIZER="bytes")
+    save_config(tmp_path / "config", configuration, None)
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, str(ROOT / "gpt2" / "train.py"), *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"KCONFIG_CONFIG": str(tmp_path / "config")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return call
+
+
+DENSE = ("--optimizer", "adamw", "--pruning-method=none")
+
+
+def test_a_described_run_is_computed_once(command, tmp_path):
+    first = command(*DENSE)
+    assert first.returncode == 0, first.stderr
+    assert "done: validation loss" in first.stdout
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert RunDirectory(folder).state() == "done"
+    again = command(*DENSE)
+    assert (again.returncode, again.stdout) == (
+        0,
+        f"{folder.name}: done before, nothing to do.\n",
+    )
+    by_folder = command("--run", str(folder))
+    assert by_folder.stdout == again.stdout
+    assert len(RunDirectory(folder).attempts()) == 1
+
+
+def test_a_dry_run_only_says_which(command, tmp_path):
+    said = command(*DENSE, "--dry-run", "--max-iters", "30")
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert said.stdout == f"{folder}: pending\n"
+    assert not RunDirectory(folder).attempts()
+
+
+def test_a_bad_end_is_never_called_a_success(command, tmp_path):
+    diverging = (*DENSE, "--learning-rate", "100", "--grad-clip", "0", "--no-decay-lr")
+    first = command(*diverging)
+    assert first.returncode == 70
+    assert "diverged: " in first.stdout
+    again = command(*diverging)
+    assert again.returncode == 70
+    assert "diverged before" in again.stderr
+    assert "make test-rerun TARGET=" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ((), 2, "OPTIMIZER has 2 members"),
+        (("--optmizer", "adamw"), 2, "OPTMIZER"),
+        (("--optimizer", "lion"), 2, "choose from adamw, adamwprune"),
+        ((*DENSE, "--max-iters", "0"), 2, "MAX_ITERS"),
+        ((*DENSE, "--n-head", "3"), 2, "N_EMBD=32 is not a multiple of N_HEAD=3"),
+        ((*DENSE, "--device", "cuda"), 69, "Three ways on"),
+        ((*DENSE, "--custom-path", "/none"), 66, "/none does not exist"),
+        ((*DENSE, "--block-size", "60000"), 2, "Set BLOCK_SIZE"),
+        (("--run", "nowhere"), 2, "is not a run"),
+        (("--run", "x", "--max-iters", "3"), 2, "--run takes a frozen run as it is"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_a_sentence_and_its_own_exit_code(command, arguments, status, message):
+    done = command(*arguments)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_can_be_mended_leaves_the_run_pending(command, tmp_path):
+    assert command(*DENSE, "--custom-path", "/none").returncode == 66
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    run = RunDirectory(folder)
+    assert run.state() == "pending"
+    assert "/none does not exist" in run.reason()
+    assert [attempt["cause"] for attempt in run.attempts()] == ["failed"]
