@@ -1,5 +1,6 @@
 """What a corpus is: something that yields text and a tokenizer. One file for each beside this."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ class Material:
     source: dict[str, Any]
 
 
-class Corpus:
+class Corpus(ABC):
     """One corpus. A subclass gives `description` and `load`, and may override the rest."""
 
     # One line for people.
@@ -48,9 +49,11 @@ class Corpus:
         """The name of the prepared folder below DATA_DIR."""
         return request.dataset
 
+    @abstractmethod
     def load(self, request: Request, progress: Progress) -> Material:
         """The whole text. Raises DataError."""
-        raise NotImplementedError
 
-    def check(self, manifest: Manifest, request: Request, progress: Progress) -> None:
+    def check(  # noqa: B027 (not abstract: most corpora have nothing to compare)
+        self, manifest: Manifest, request: Request, progress: Progress
+    ) -> None:
         """Compare what was prepared with its source as it is now. Raises DataError."""
