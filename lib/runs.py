@@ -41,6 +41,8 @@ def run_name(config: Config) -> str:
     arm = label.replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
     return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
 
+_CUT_SHORT = (None, "interrupted")
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -163,6 +165,16 @@ class RunDirectory:
         if summary is None:
             return "pending"
         return "failed" if summary["status"] == "oom" else summary["status"]
+
+    def live(self) -> str:
+        """What "pending" is at this moment: "running", "interrupted", or "" for neither.
+
+        A start without an end was killed; one that ended for something to mend is not interrupted.
+        """
+        if self.is_running():
+            return "running"
+        attempts = self.attempts()
+        return "interrupted" if attempts and attempts[-1].get("cause") in _CUT_SHORT else ""
 
     def reason(self) -> str | None:
         """Why the run, or its last start, did not reach its end; None where there is nothing."""

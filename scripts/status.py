@@ -61,16 +61,13 @@ def _line(planned: PlannedRun, known: dict[str, float]) -> Line:
     rows = read_metrics(run.metrics_path, kinds=("train", "eval"))
     step = rows[-1]["step"] if rows else None
     loss = rows[-1].get("loss") if rows else None
-    if run.is_running():
+    live = run.live()
+    if live == "running":
         beat = run.heartbeat() or {}
-        return Line(name, "running", beat.get("step", step), planned.steps, loss, _left(beat), "")
-    reason = run.reason()
-    state = "interrupted" if rows and not reason else state
-    return Line(name, state, step, planned.steps, loss, estimated_s(planned, known), reason or "")
-
-
-def _left(beat: dict[str, float]) -> float | None:
-    return beat.get("eta_s")
+        left_s = beat.get("eta_s")
+        return Line(name, live, beat.get("step", step), planned.steps, loss, left_s, "")
+    left_s = estimated_s(planned, known)
+    return Line(name, live or state, step, planned.steps, loss, left_s, run.reason() or "")
 
 
 # Columns beside run and state, each with the least width of the terminal that has room for it.

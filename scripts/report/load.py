@@ -183,10 +183,7 @@ def load_matrix(folder: Path) -> Matrix:
 def _load_run(results: Path, entry: Mapping[str, Any], arm: str) -> Run:
     directory = RunDirectory(results / entry["dir"])
     state = directory.state()
-    live = ""
-    if state == "pending":
-        has_begun = directory.metrics_path.exists()
-        live = "running" if directory.is_running() else "interrupted" if has_begun else ""
+    live = directory.live() if state == "pending" else ""
     return Run(
         dir=entry["dir"],
         arm=arm,

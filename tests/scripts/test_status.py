@@ -47,6 +47,7 @@ def test_done_and_diverged_runs_show_their_end(the_plan):
 
 def test_a_running_run_shows_its_heartbeat(the_plan):
     directory = the_plan.runs[0].directory
+    directory.begin_attempt({})
     with MetricsWriter(directory.metrics_path, resume_step=0) as metrics:
         metrics.row("train", 5, 640, loss=4.5)
     directory.beat(step=7, steps=20, eta_s=65.0)
@@ -54,6 +55,9 @@ def test_a_running_run_shows_its_heartbeat(the_plan):
         line = lines(the_plan)[0]
         assert (line.state, line.step, line.loss, line.left_s) == ("running", 7, 4.5, 65.0)
         assert "1:05" in text_of(the_plan, 80)
+    # Killed, or stopped by Ctrl+C: interrupted either way.
+    assert lines(the_plan)[0].state == "interrupted"
+    directory.end_attempt("interrupted", "stopped by SIGINT")
     assert lines(the_plan)[0].state == "interrupted"
 
 
