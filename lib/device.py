@@ -4,10 +4,11 @@
 small, stops the run with what was found, what was wanted, and three ways on.
 """
 
-import os
 from dataclasses import dataclass
 
 import torch
+
+from lib.cpu import cpu_model
 
 GIB = 1 << 30
 
@@ -89,20 +90,3 @@ def check_bfloat16(device: Device) -> None:
             f"DTYPE=bfloat16 wants a device with bfloat16 arithmetic; {device} has none. "
             "Take DTYPE=float32."
         )
-
-
-def usable_cores() -> int:
-    """Cores this process may run on (its affinity mask), not those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cpu_model() -> str:
-    """The processor's name for people; "unknown processor" where the system does not tell."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return "unknown processor"

@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from lib.device import Device, cpu_model, usable_cores
+from lib.cpu import cpu_model, usable_cores
+from lib.device import Device
 
 # Equal to the version in pyproject.toml, which is not there to be read once installed elsewhere.
 VERSION = "0.1.0"

@@ -41,6 +41,7 @@ def run_name(config: Config) -> str:
     arm = label.replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
     return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
 
+
 _CUT_SHORT = (None, "interrupted")
 
 

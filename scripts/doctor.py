@@ -64,7 +64,8 @@ def check_torch(config: Config | None) -> Iterator[Finding]:
 def check_device(config: Config | None) -> Iterator[Finding]:
     if importlib.util.find_spec("torch") is None:
         return
-    from lib.device import DeviceError, check_bfloat16, find_device, present_device, usable_cores
+    from lib.cpu import usable_cores
+    from lib.device import DeviceError, check_bfloat16, find_device, present_device
 
     found = present_device()
     yield Finding("device", f"{found}, {usable_cores()} cores to use", _unseen_gpu(found.kind))

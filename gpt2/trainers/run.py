@@ -14,7 +14,8 @@ from gpt2.trainers.summary import describe_run, describe_training, target_sparsi
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
 from lib.clock import Clock
 from lib.console import Console, duration
-from lib.device import Device, usable_cores
+from lib.cpu import usable_cores
+from lib.device import Device
 from lib.memory import reset_peak
 from lib.provenance import hardware
 from lib.pruning import check_outcome

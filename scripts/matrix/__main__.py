@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
+from scripts.matrix.jobs import has_jobserver, only_prints
 from scripts.matrix.plan import Plan, plan, shown
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
@@ -51,7 +52,7 @@ def run(the_plan: Plan) -> int:
                 # A target that `make -t` made up, or one cut short: without it Make runs it.
                 planned.directory.summary_path.unlink(missing_ok=True)
             stopped_by = _make(the_plan, lock)
-            if _only_says():
+            if only_prints():
                 return 0
             print()
             if stopped_by is not None:
@@ -67,7 +68,7 @@ def _make(the_plan: Plan, lock: int) -> signal.Signals | None:
     What failed is read from the runs' own files afterwards, not from Make's status.
     """
     command = [os.environ.get("MAKE", "make"), "-k", "--no-print-directory"]
-    if "--jobserver" not in os.environ.get("MAKEFLAGS", ""):
+    if not has_jobserver():
         command.append(f"-j{the_plan.config.PARALLEL_JOBS}")
     command += ["-f", shown(the_plan.folder) + "/matrix.mk", "all"]
     sys.stdout.flush()
@@ -92,12 +93,6 @@ def _make(the_plan: Plan, lock: int) -> signal.Signals | None:
         for number, handler in before.items():
             signal.signal(number, handler)
     return stopped_by
-
-
-def _only_says() -> bool:
-    """Whether this is `make -n`: Make then only printed what it would run."""
-    flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
-    return not flags.startswith("-") and "n" in flags
 
 
 def _finish(the_plan: Plan) -> int:

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lib.console import count, duration
+from lib.cpu import usable_cores
 from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.jobs import parallel_jobs
 from scripts.matrix.plan import Plan, PlannedRun, shown
 
 MIB = 1 << 20
@@ -95,11 +97,25 @@ def _budget(plan: Plan) -> list[str]:
             f"{epochs:.1f} epochs over {first.train_tokens:,} tokens: beyond one, a run also "
             "measures how well it memorises."
         )
-    jobs = plan.config.PARALLEL_JOBS
-    if jobs > 1:
-        lines.append(f"{jobs} runs at a time share this machine: their times mean little.")
+    lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")
+    return lines
+
+
+def _crowding(plan: Plan) -> list[str]:
+    """Runs at the same time share the processor: their times mean little, and may grow."""
+    jobs = parallel_jobs(plan.config.PARALLEL_JOBS)
+    if jobs == 1:
+        return []
+    cores = usable_cores()
+    threads = plan.config.CPU_THREADS or cores
+    lines = [f"{jobs} runs at a time: their times are not comparable."]
+    if jobs * threads > cores and plan.config.DEVICE in ("auto", "cpu"):
+        lines.append(
+            f"With {threads} threads each they crowd {cores} cores and may take longer than one "
+            f"by one; CPU_THREADS={max(1, cores // jobs)} gives each its own."
+        )
     return lines
 
 
