@@ -71,7 +71,10 @@ def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
                 f"--run takes a frozen run as it is, without {' '.join(assignments)}. "
                 "Leave --run out to describe another run by options."
             )
-        return RunDirectory(folder.resolve())
+        run = RunDirectory(folder.resolve())
+        # Asked before anything is written, so that a mistyped name leaves no folder behind.
+        run.config()
+        return run
     configuration = load_configuration(overrides_from_arguments(assignments))
     settings = settings_of(configuration)
     check_fit(settings, total_steps(settings, None))

@@ -32,7 +32,7 @@ GOLDEN = {
     "gpt2-shakespeare-cpu": (
         ["adamw", "adamw+magnitude@50%", "adamwprune"]
         + [f"adamwprune+bitter{n}@50%" for n in (0, 1, 7)],
-        *(2048, 500, (1e-3, 1e-4), 50, (0.9, 0.99), (25, 75, 10), "cpu"),
+        *(1024, 400, (1e-3, 1e-4), 40, (0.9, 0.99), (25, 75, 10), "cpu"),
     ),
     "gpt2-shakespeare-l4": (
         FOUR,

@@ -85,11 +85,14 @@ def test_a_bad_end_is_never_called_a_success(command, tmp_path):
     ],
     ids=str,
 )
-def test_a_mistake_is_a_sentence_and_its_own_exit_code(command, arguments, status, message):
+def test_a_mistake_is_a_sentence_and_its_own_exit_code(
+    command, tmp_path, arguments, status, message
+):
     done = command(*arguments)
     assert done.returncode == status, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"config", "text.txt", "results"}
 
 
 def test_what_can_be_mended_leaves_the_run_pending(command, tmp_path):
