@@ -59,10 +59,12 @@ def test_logits_equal_those_of_transformers(bias):
     """The outside reference: Hugging Face's GPT-2 with our weights. It always has biases."""
     transformers = pytest.importorskip("transformers")
     model = tiny(bias=bias)
+    generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() == 1:
-                parameter.normal_(1.0, 0.5, generator=torch.Generator().manual_seed(1))
+            # Large enough that every activation leaves the range where all of them are linear.
+            mean, std = (1.0, 0.5) if parameter.dim() == 1 else (0.0, 0.3)
+            parameter.normal_(mean, std, generator=generator)
     reference = transformers.GPT2LMHeadModel(
         transformers.GPT2Config(
             vocab_size=31, n_positions=12, n_embd=16, n_layer=2, n_head=2, use_cache=False
@@ -70,7 +72,7 @@ def test_logits_equal_those_of_transformers(bias):
     ).eval()
     copy_into(reference, model)
     with torch.no_grad():
-        torch.testing.assert_close(model(tokens()), reference(tokens()).logits, atol=2e-6, rtol=0)
+        torch.testing.assert_close(model(tokens()), reference(tokens()).logits, atol=2e-5, rtol=0)
 
 
 def copy_into(reference, model):
