@@ -33,7 +33,7 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 .PHONY: clean mrproper distclean
 clean: ## Delete caches and generated files, but not .config, results or data
 	@rm -rf defconfig config.py .pytest_cache .ruff_cache .hypothesis
-	@find lib gpt2 scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find lib gpt2 scripts $(wildcard tests) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 mrproper distclean: clean ## The same and .config; never results or data
 	@rm -f .config .config.old

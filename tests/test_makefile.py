@@ -1,0 +1,184 @@
+"""The Makefile as people type it, in a copy of the sources: nothing here is touched."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lib.cli import ROOT
+
+SOURCES = ("Makefile", "Kconfig", "requirements.txt", "lib", "gpt2", "scripts", "defconfigs")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what the Makefile needs, without configuration or results."""
+    folder = tmp_path / "a checkout"
+    folder.mkdir()
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+@pytest.fixture
+def make(checkout):
+    """make(*words, NAME=value of the environment) -> the finished process."""
+
+    def call(*words, python=sys.executable, **environment):
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "KCONFIG"))}
+        interpreter = [f"PYTHON={python}"] if python else []
+        return subprocess.run(
+            ["make", *interpreter, *words],
+            cwd=checkout,
+            env=inherited | environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    return call
+
+
+def good(process):
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+def steps_planned(text):
+    return set(re.findall(r"pending +(\d+) ", text))
+
+
+def test_help_needs_no_python_and_names_what_people_type(make):
+    text = good(make("help", python=None, PATH="/usr/bin:/bin"))
+    typed = "quickstart setup doctor menuconfig oldconfig olddefconfig savedefconfig randconfig"
+    typed += " defconfig-NAME explain-SYMBOL all train test-matrix continue test-rerun status watch"
+    typed += " estimate prepare-data data-clean report summary results-clean check clean mrproper"
+    for target in typed.split():
+        assert re.search(rf"(^|\s){target}\b", text), target
+
+
+def test_every_documented_target_exists(make, checkout):
+    """`make -n` knows each target that help shows under its own name."""
+    text = good(make("help"))
+    targets = re.findall(r"^  ([a-z-]+)(?: [a-z -]+)?  ", text, re.MULTILINE)
+    good(make("defconfig-smoke"))
+    assert len(targets) > 30
+    for target in set(targets) - {"setup", "quickstart", "check", "check-quick", "all"}:
+        done = make("-n", target)
+        assert "No rule to make target" not in done.stderr, target
+
+
+def test_without_packages_only_setup_is_offered(make, checkout):
+    done = make("menuconfig", python=None)
+    assert done.returncode == 2
+    assert "'make setup' creates it" in done.stderr
+    assert not (checkout / ".venv").exists()
+
+
+@pytest.mark.parametrize("goal", [[], ["dry-run"], ["status"], ["report"], ["olddefconfig"]])
+def test_without_a_configuration_two_commands_are_offered(make, checkout, goal):
+    done = make(*goal)
+    assert done.returncode == 2
+    assert "make menuconfig" in done.stderr
+    assert "make defconfig-NAME" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (checkout / ".config").exists()
+    assert not (checkout / "config.py").exists()
+
+
+@pytest.mark.parametrize("goal", ["defconfig-smoke", "smoke_defconfig"])
+def test_a_defconfig_is_loaded_by_both_spellings(make, checkout, goal):
+    good(make(goal))
+    assert "CONFIG_MAX_ITERS=20\n" in (checkout / ".config").read_text()
+
+
+def test_fragments_on_the_way_and_afterwards(make, checkout):
+    good(make("defconfig-smoke+seeds3"))
+    assert "CONFIG_SEEDS=3\n" in (checkout / ".config").read_text()
+    good(make("deterministic.config"))
+    text = (checkout / ".config").read_text()
+    assert "CONFIG_DETERMINISTIC=y\n" in text
+    assert "CONFIG_SEEDS=3\n" in text
+
+
+def test_only_the_command_line_changes_a_run(make):
+    good(make("defconfig-smoke"))
+    exported = make("dry-run", MAX_ITERS="7", MODEL="gpt2-xl", DEVICE="cuda")
+    assert steps_planned(good(exported)) == {"20"}
+    said = make("dry-run", "MAX_ITERS=7", "WARMUP_STEPS=1")
+    assert steps_planned(good(said)) == {"7"}
+    assert "command line: MAX_ITERS=7 instead of 20" in said.stderr
+
+
+def test_an_override_is_for_this_command_alone(make, checkout):
+    good(make("defconfig-smoke"))
+    before = (checkout / ".config").read_bytes()
+    good(make("dry-run", "OPTIMIZER=adamw"))
+    assert (checkout / ".config").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "word", ["MAX_ITERS=1; touch pwned", "MATRIX_NAME='`touch pwned`'", 'DATA_DIR="; touch pwned;"']
+)
+def test_a_value_is_never_a_command(make, checkout, word):
+    good(make("defconfig-smoke"))
+    make("dry-run", word)
+    make("test-rerun", f"TARGET='; touch pwned; {word}")
+    assert not (checkout / "pwned").exists()
+
+
+def test_a_mistake_stops_before_anything_is_written(make, checkout):
+    good(make("defconfig-smoke"))
+    before = sorted(path.name for path in checkout.iterdir())
+    for word in ("MAX_ITERS=abc", "NOSUCH=1", "GPT2_MAX_ITERS=5", "OPTIMIZER=lion"):
+        done = make("dry-run", word)
+        assert done.returncode == 2
+        assert done.stderr.startswith("command line: ")
+    # Only the generated config.py of the good configuration is new.
+    assert sorted(path.name for path in checkout.iterdir()) == sorted([*before, "config.py"])
+
+
+def test_config_py_is_made_anew_exactly_when_it_must_be(make, checkout):
+    good(make("defconfig-smoke"))
+    assert "config.py written" in good(make("config.py"))
+    assert "config.py written" not in good(make("config.py"))
+    good(make("defconfig-smoke+seeds3"))
+    assert "config.py written" in good(make("config.py"))
+    assert "CONFIG_SEEDS = 3\n" in (checkout / "config.py").read_text()
+
+
+def test_cleaning_never_touches_results_or_data(make, checkout):
+    good(make("defconfig-smoke"))
+    good(make("config.py"))
+    for name in ("results/runs/a", "data/b"):
+        (checkout / name).mkdir(parents=True)
+        (checkout / name / "file.json").write_text("{}")
+    good(make("clean"))
+    assert (checkout / ".config").is_file()
+    assert not (checkout / "config.py").exists()
+    good(make("mrproper"))
+    assert not (checkout / ".config").exists()
+    assert (checkout / "results" / "runs" / "a" / "file.json").is_file()
+    assert (checkout / "data" / "b" / "file.json").is_file()
+
+
+def test_make_n_trains_nothing(make, checkout):
+    good(make("defconfig-smoke"))
+    text = good(make("-n", "test-matrix"))
+    assert text.count("-m gpt2.train --run") == 4
+    assert not list((checkout / "results" / "runs").glob("*/run.json"))
+
+
+def test_an_option_is_explained(make):
+    text = good(make("explain-PRUNING_BEGIN_PCT"))
+    assert "per cent of the steps" in text
+    assert "lib/pruning/Kconfig" in text
