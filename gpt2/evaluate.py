@@ -13,8 +13,7 @@ from torch import Tensor
 from gpt2.datasets.sampler import ValidationWindows
 from gpt2.model import GPT
 
-# Predictions in one forward pass. Fixed rather than tied to the training batch, so that the sums
-# are taken in the same order whatever the batch; their logits at V = 50304 are 0.8 GB.
+# The most predictions in one forward pass: at V = 50304 their logits are 0.8 GB.
 TOKENS_PER_PASS = 4096
 
 
@@ -41,16 +40,21 @@ class Evaluation:
 def evaluate(
     model: GPT,
     windows: ValidationWindows,
+    batch_size: int,
     device: str,
     autocast: AbstractContextManager[None],
 ) -> Evaluation:
-    """The loss of `model` over all `windows`, each prediction counted once."""
+    """The loss of `model` over all `windows`, each prediction counted once.
+
+    `batch_size`: of training, in windows. No pass is larger, so that the peak of memory that a run
+    reports is that of its training; without gradients an evaluation then needs less.
+    """
     was_training = model.training
     model.eval()
     total = torch.zeros((), dtype=torch.float64, device=device)
     tokens = 0
-    batch_size = max(1, TOKENS_PER_PASS // windows.block_size)
-    for rows in windows.batches(batch_size):
+    most = max(1, TOKENS_PER_PASS // windows.block_size)
+    for rows in windows.batches(min(batch_size, most)):
         rows_BT1: Tensor = torch.from_numpy(rows).to(device).long()
         with autocast:
             total += model.loss(rows_BT1, reduction="sum").double()

@@ -221,7 +221,13 @@ class BaseGPT2Trainer(ABC):
     def _evaluate(self, windows: ValidationWindows) -> None:
         start = time.perf_counter()
         with self.clock.measure("eval"):
-            result = evaluate(self.model, windows, self.device.torch_name, self._autocast())
+            result = evaluate(
+                self.model,
+                windows,
+                self.settings["BATCH_SIZE"],
+                self.device.torch_name,
+                self._autocast(),
+            )
         split = self.dataset.manifest.split("validation")
         sparsity = self.pruner.report().achieved
         self._row(
