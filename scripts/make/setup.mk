@@ -14,7 +14,8 @@ setup: $(VENV)/installed
 endif
 
 $(VENV)/installed: requirements.txt
-	@set -e; for python in $(BASE_PYTHON) python3.13 python3.12 python3.11 python3; do \
+	@set -e; found=; \
+	for python in $(or $(BASE_PYTHON),python3.13 python3.12 python3.11 python3); do \
 	  if "$$python" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	    >/dev/null 2>&1; then found=$$python; break; fi; done; \
 	if [ -z "$$found" ]; then echo "No Python 3.11 to 3.13 with venv was found. Install one (on" \

@@ -49,8 +49,10 @@ def run(the_plan: Plan) -> int:
         print(plan_text(the_plan), end="\n\n")
         if the_plan.pending():
             for planned in the_plan.pending():
-                # A target that `make -t` made up, or one cut short: without it Make runs it.
-                planned.directory.summary_path.unlink(missing_ok=True)
+                # A target that `make -t` made up: without it Make runs it. A run that somebody
+                # else computes at this moment is about to write a true one.
+                if not planned.directory.is_running():
+                    planned.directory.summary_path.unlink(missing_ok=True)
             stopped_by = _make(the_plan, lock)
             if only_prints():
                 return 0

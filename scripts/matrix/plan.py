@@ -80,13 +80,11 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """matrix.json: everything that the report and the status need to know of the plan."""
         place = {planned.run.hash: f"runs/{planned.directory.name}" for planned in self.runs}
-        previous = self.folder / "matrix.json"
-        created = json.loads(previous.read_text())["created"] if previous.is_file() else now()
         return {
             "schema": SCHEMA,
             "name": self.config.MATRIX_NAME,
             "id": self.id,
-            "created": created,
+            "created": self._created(),
             "config_from": self.configuration.origin or config_file().name,
             "command": "make test-matrix" if len(self.runs) > 1 else "make train",
             "axes": self.expansion.axes,
@@ -112,6 +110,13 @@ class Plan:
             ],
             "parity": self.parity(),
         }
+
+    def _created(self) -> str:
+        """When these runs were first planned; now, where no earlier plan can be read."""
+        try:
+            return str(json.loads((self.folder / "matrix.json").read_text())["created"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return now()
 
     def baseline(self) -> str | None:
         """The arm that others are compared with: the first that prunes nothing."""

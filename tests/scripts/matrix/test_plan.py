@@ -76,6 +76,14 @@ def test_planning_again_keeps_what_is_there(planned):
     assert (first.folder / "matrix.json").read_text() == before
 
 
+def test_a_damaged_plan_is_written_anew(planned):
+    first = planned()
+    for text in ("", "{", "[]"):
+        (first.folder / "matrix.json").write_text(text)
+        planned()
+        assert json.loads((first.folder / "matrix.json").read_text())["id"] == first.id
+
+
 def test_make_sees_only_what_is_not_done(planned):
     result = planned()
     finish(result.runs[0])
