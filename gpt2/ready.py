@@ -1,7 +1,7 @@
 """Make sure that a run can start: the device is here, and the data is prepared.
 
-In this order, so that a missing device costs no download. `python -m gpt2.ready --run FOLDER` is
-what Make calls once before the runs of a matrix; each run calls `ready` again for itself.
+In this order, so that a missing device costs no download. Make calls this program once before the
+runs of a matrix, with the folder of one that needs the same; each run calls `ready` for itself.
 """
 
 import argparse

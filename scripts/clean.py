@@ -31,7 +31,7 @@ def folders(what: str) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     if list(arguments) not in (["data"], ["results"]):
-        raise ValueError("usage: python -m scripts.clean data|results")
+        raise ValueError("usage: python -m scripts clean data|results")
     present = [folder for folder in folders(arguments[0]) if folder.is_dir()]
     if not present:
         print("Nothing to delete.")

@@ -145,7 +145,7 @@ CHECKS: tuple[Callable[[Config | None], Iterator[Finding]], ...] = (
 
 def main(arguments: Sequence[str]) -> int:
     if arguments:
-        raise ValueError("usage: python -m scripts.doctor (it takes no arguments)")
+        raise ValueError("usage: python -m scripts doctor (it takes no arguments)")
     from lib.current import config_file, load_configuration
 
     findings = []

@@ -1,4 +1,4 @@
-"""`python -m scripts.matrix plan|run|train|rerun`: what the targets of scripts/make/run.mk call.
+"""`python -m scripts matrix plan|run|train|rerun`: what the targets of scripts/make/run.mk call.
 
 Make is the scheduler: this writes the plan, lets `make -k` run it, and looks at what came out.
 """
@@ -22,7 +22,7 @@ COMMANDS = ("plan", "run", "train", "rerun")
 
 def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        raise ValueError(f"usage: python -m scripts.matrix {'|'.join(COMMANDS)}")
+        raise ValueError(f"usage: python -m scripts matrix {'|'.join(COMMANDS)}")
     command = arguments[0]
     # An axis given on the command line (OPTIMIZER=adamw) narrows the plan to those arms.
     the_plan = plan(load_configuration())
