@@ -26,7 +26,19 @@ HASH_DIGITS = 8
 # What a summary may say. `oom` is a failure with its cause; both are final at this size.
 ENDINGS = ("done", "failed", "diverged", "oom")
 
-# How a start ended that nobody has to mend: killed, or stopped by a signal.
+
+def short_hash(config_hash: str) -> str:
+    """The part of a hash that folder names carry."""
+    return config_hash[:HASH_DIGITS]
+
+
+def run_name(config: Config) -> str:
+    """The readable part of a run's folder name; safe in file names, URLs and Make targets."""
+    label = arm_label(run_settings(config))
+    arm = label.replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
+    return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
+
+
 _CUT_SHORT = (None, "interrupted")
 
 
@@ -148,7 +160,7 @@ class RunDirectory:
     def state(self) -> str:
         """done, failed, diverged or pending (reliability.md, section 4), from the files alone.
 
-        "skipped", the fifth state, is a matter of the plan.
+        The fifth state, skipped, is a matter of the plan.
         """
         summary = self.summary()
         if summary is None:
