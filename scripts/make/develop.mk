@@ -7,6 +7,10 @@ check: setup-dev lint check-defconfigs docs-check ## Everything that must hold b
 check-quick: setup-dev lint ## The same without the slow tests
 	@$(PYTHON) -m pytest -m 'not slow'
 
+.PHONY: check-mutants
+check-mutants: setup-dev ## Does a named test fail without each mechanism? (TARGET=spam: only those)
+	@$(PYTHON) -m tests.mutants $(call quote,$(TARGET))
+
 lint: setup-dev
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .

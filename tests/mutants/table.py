@@ -1,0 +1,6 @@
+"""Every mutant, in the order of the table in docs/testing.md."""
+
+from tests.mutants.groups import GROUPS
+from tests.mutants.pruning import PRUNING
+
+MUTANTS = (*GROUPS, *PRUNING)
