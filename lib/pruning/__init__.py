@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lib.pruning.distribution import DISTRIBUTIONS
+from lib.pruning.distributions import DISTRIBUTIONS
 from lib.pruning.lookup import lookup
 from lib.pruning.pruner import (
     GradualPruner,

@@ -9,16 +9,16 @@ scores do no harm and nothing comes back; then the moments of every pruned coord
 zeroed, without which momentum would move it off zero at the next step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from lib.pruning.distribution import Population, pruned_total
+from lib.pruning.distributions import Distribution, Place, Population, pruned_total
 from lib.pruning.schedule import Schedule
-from lib.pruning.scores import Score, keep_scores
+from lib.pruning.scores import Score, TensorView, keep_scores
 from lib.pruning.select import EXCLUDED, smallest
 from lib.pruning.storage import PrunableTensor
 
@@ -148,7 +148,7 @@ class GradualPruner:
         optimizer: torch.optim.Optimizer,
         *,
         schedule: Schedule,
-        distribution: Callable[[Sequence[int], Sequence[int], int], list[Population]],
+        distribution: Distribution,
         score: Score,
     ) -> None:
         """parameters: prunable ones by name, in model order; the optimizer trains them.
@@ -197,7 +197,8 @@ class GradualPruner:
         before = [tensor.pruned_count() for tensor in self.tensors]
         # A model already sparser than the schedule loses nothing and regains nothing.
         total = max(pruned_total(target, sum(self.sizes)), sum(before))
-        populations = self.distribution(self.sizes, before, total)
+        places = [Place(t.name, tuple(t.weight.shape), t.size) for t in self.tensors]
+        populations = self.distribution(places, before, total)
         for population in populations:
             self._prune(population, population.quota - sum(before[i] for i in population.tensors))
         for tensor in self.tensors:
@@ -234,7 +235,15 @@ class GradualPruner:
     def _candidates(self, tensor: PrunableTensor) -> Tensor:
         """Keep scores of live weights, fp32; pruned ones are excluded, not ranked."""
         state = self.optimizer.state[tensor.weight] if self.score.reads else {}
-        scores = keep_scores(self.score, tensor.name, tensor.weight, state)
+        view = TensorView(
+            name=tensor.name,
+            weight=tensor.weight.float(),
+            state={key: state[key].float() for key in self.score.reads},
+            memory=None,
+            beta1=None,
+            seed=0,
+        )
+        scores = keep_scores(self.score, view)
         return scores.masked_fill_(tensor.pruned(), EXCLUDED)
 
     def _clear_moments(self, tensor: PrunableTensor) -> None:

@@ -12,6 +12,7 @@ OPTIMIZER = {
     "BETA2": 0.95,
     "EPSILON": 1e-8,
     "WEIGHT_DECAY": 0.1,
+    "ADAMWPRUNE_BASE": "adamw",
 }
 
 
