@@ -27,5 +27,13 @@ def test_every_variant_is_a_score(tree):
 
 
 def test_every_setting_of_an_optimizer_is_an_option(tree):
+    known = set(tree.symbols) | set(tree.groups)
     for name, entry in OPTIMIZERS.items():
-        assert set(entry.settings) <= set(tree.symbols), name
+        assert set(entry.settings) <= known, name
+
+
+def test_every_base_is_an_optimizer_without_a_base(tree):
+    for entry in OPTIMIZERS.values():
+        if entry.base_symbol is not None:
+            for base in tree.groups[entry.base_symbol].values:
+                assert OPTIMIZERS[base].base_symbol is None

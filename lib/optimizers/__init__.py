@@ -8,7 +8,6 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -22,16 +21,32 @@ from lib.optimizers.groups import (
     describe_groups,
     parameter_groups,
 )
+from lib.optimizers.hooks import (
+    ConditionsGradients,
+    ReportsEvents,
+    ResetsMoments,
+    condition_gradients,
+    read_events,
+    reset_interval,
+    steps_since_reset,
+)
 
 __all__ = [
     "OPTIMIZERS",
+    "ConditionsGradients",
     "GroupDescription",
     "OptimizerEntry",
+    "ReportsEvents",
+    "ResetsMoments",
     "build_optimizer",
+    "condition_gradients",
     "describe_groups",
     "optimizer_state_bytes",
     "parameter_groups",
+    "read_events",
+    "reset_interval",
     "set_learning_rate",
+    "steps_since_reset",
 ]
 
 ADAM_SETTINGS = {
@@ -45,22 +60,46 @@ ADAM_SETTINGS = {
 
 @dataclass(frozen=True)
 class OptimizerEntry:
-    """One line of the registry."""
+    """One line of the registry. The texts are for the generated tables; "-" where there is none."""
 
     summary: str
-    """One line for the generated tables."""
+    """What it is, in a line."""
     build: Callable[..., torch.optim.Optimizer]
     """build(named_parameters, **keywords) over `parameter_groups`."""
     settings: Mapping[str, str]
     """Configuration symbol -> keyword of `build`."""
+    formula: str
+    """The update, in ASCII; g is the gradient after clipping, wd acts on matrices only."""
+    source: str
+    """Paper (author, year)."""
+    equals: str
+    """What it is equal to, bit for bit or within rounding, and when."""
+    weakness: str
+    """What it is known to fail at."""
+    base_symbol: str | None = None
+    """Configuration symbol that names another entry: `build` then gets that entry's factory as
+    `base`, and that entry's settings besides its own."""
 
 
 OPTIMIZERS: dict[str, OptimizerEntry] = {
-    "adamw": OptimizerEntry("Adam with decoupled weight decay", adamw, ADAM_SETTINGS),
+    "adamw": OptimizerEntry(
+        summary="Adam with decoupled weight decay",
+        build=adamw,
+        settings=ADAM_SETTINGS,
+        formula="w *= 1 - lr wd; w -= lr m_hat / (sqrt(v_hat) + eps)",
+        source="Loshchilov and Hutter 2019",
+        equals="torch.optim.AdamW(fused=True), bit for bit",
+        weakness="one spiked gradient inflates v for about 1/(1 - beta2) steps",
+    ),
     "adamwprune": OptimizerEntry(
-        "AdamW whose moments can score the pruning (method state)",
-        partial(adamwprune, base=adamw),
-        ADAM_SETTINGS,
+        summary="a base optimizer whose moments can score the pruning (method state)",
+        build=adamwprune,
+        settings={},
+        formula="that of ADAMWPRUNE_BASE",
+        source="this comparison",
+        equals="its base bit for bit without pruning or at target 0",
+        weakness="that of its base",
+        base_symbol="ADAMWPRUNE_BASE",
     ),
 }
 
@@ -73,21 +112,34 @@ def build_optimizer(
     settings: typed values by configuration symbol; the entry's symbols must be among them.
     Raises ValueError for an unknown name, a value out of range, a sparse or complex parameter.
     """
-    if name not in OPTIMIZERS:
-        near = difflib.get_close_matches(name, OPTIMIZERS)
-        hint = f"did you mean {near[0]}" if near else f"choose one of {', '.join(OPTIMIZERS)}"
-        raise ValueError(f"there is no optimizer '{name}'; {hint}")
-    entry = OPTIMIZERS[name]
+    entry = _entry(name)
     named = list(named_parameters)
-    keywords = {keyword: settings[symbol] for symbol, keyword in entry.settings.items()}
-    optimizer = entry.build(named, **keywords)
+    keywords: dict[str, Any] = {}
+    if entry.base_symbol is not None:
+        base = _entry(settings[entry.base_symbol])
+        assert base.base_symbol is None, f"{settings[entry.base_symbol]} is itself built on a base"
+        keywords = _keywords(base, settings) | {"base": base.build}
+    optimizer = entry.build(named, **keywords, **_keywords(entry, settings))
     assert_groups(optimizer, named)
     return optimizer
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Write the schedule's value into every group; nothing else ever writes there.
+def _entry(name: str) -> OptimizerEntry:
+    if name not in OPTIMIZERS:
+        near = difflib.get_close_matches(name, OPTIMIZERS)
+        hint = f"did you mean {near[0]}" if near else f"choose one of {', '.join(OPTIMIZERS)}"
+        raise ValueError(f"there is no optimizer '{name}'; {hint}")
+    return OPTIMIZERS[name]
 
+
+def _keywords(entry: OptimizerEntry, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {keyword: settings[symbol] for symbol, keyword in entry.settings.items()}
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Write the schedule's value, times the group's own factor, into every group.
+
+    Nothing else ever writes there. A factor of 1 leaves the value exact.
     Raises ValueError for a negative or non-finite value.
     """
     if not (math.isfinite(learning_rate) and learning_rate >= 0):
@@ -96,7 +148,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
             "set LEARNING_RATE and MIN_LR to finite values >= 0"
         )
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group["learning_rate_factor"]
 
 
 def optimizer_state_bytes(optimizer: torch.optim.Optimizer) -> int:

@@ -7,11 +7,10 @@ Peculiar: the fused kernel wherever the device has one. On a CPU it takes 70 ms 
 where the loop takes 532 ms, and differs from it in the last bits only.
 """
 
-import math
-
 import torch
 from torch import Tensor
 
+from lib.optimizers.checks import check_betas, check_non_negative
 from lib.optimizers.groups import NamedParameters, parameter_groups
 
 # torch >= 2.4 has fused AdamW for both; elsewhere torch picks foreach or the loop.
@@ -53,17 +52,3 @@ def can_be_fused(parameter: Tensor) -> bool:
     is laid out differently is trained with the wrong elements, without an error (torch 2.13).
     """
     return parameter.device.type in FUSED_DEVICES and parameter.is_contiguous()
-
-
-def check_non_negative(**values: float) -> None:
-    """Raise ValueError for the first value that is negative or not finite."""
-    for name, value in values.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name}={value} is not a finite number >= 0; set {name.upper()} >= 0")
-
-
-def check_betas(**values: float) -> None:
-    """Raise ValueError for the first decay rate outside [0, 1)."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name}={value} is outside [0, 1); set {name.upper()} in [0, 1)")

@@ -38,12 +38,13 @@ class GroupDescription:
 
 
 def parameter_groups(
-    named_parameters: NamedParameters, *, weight_decay: float
+    named_parameters: NamedParameters, *, weight_decay: float, learning_rate_factor: float = 1.0
 ) -> list[dict[str, Any]]:
     """Split the trainable parameters into the groups "decay" and "no-decay", in model order.
 
     named_parameters: names for the messages, tensors of any shape; weight_decay: >= 0, for the
-    first group. A group without members is left out. Returns groups for a torch optimizer.
+    first group; learning_rate_factor: what `set_learning_rate` multiplies the schedule's value by.
+    A group without members is left out. Returns groups for a torch optimizer.
     Raises ValueError for a sparse or complex parameter, and if nothing is trainable.
     """
     trainable = unique_trainable(named_parameters)
@@ -63,7 +64,11 @@ def parameter_groups(
         {"name": "decay", "params": decay, "weight_decay": weight_decay},
         {"name": "no-decay", "params": rest, "weight_decay": 0.0},
     ]
-    return [group for group in groups if group["params"]]
+    return [
+        group | {"learning_rate_factor": learning_rate_factor}
+        for group in groups
+        if group["params"]
+    ]
 
 
 def unique_trainable(named_parameters: NamedParameters) -> list[tuple[str, nn.Parameter]]:

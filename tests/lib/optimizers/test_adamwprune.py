@@ -1,32 +1,47 @@
+import pytest
 import torch
 from torch import nn
 
-from lib.optimizers.adamw import adamw
-from lib.optimizers.adamwprune import adamwprune
+from lib.optimizers import OPTIMIZERS, build_optimizer
 
 SETTINGS = {
-    "learning_rate": 1e-2,
-    "beta1": 0.9,
-    "beta2": 0.95,
-    "epsilon": 1e-8,
-    "weight_decay": 0.1,
+    "LEARNING_RATE": 1e-2,
+    "BETA1": 0.9,
+    "BETA2": 0.95,
+    "EPSILON": 1e-8,
+    "WEIGHT_DECAY": 0.1,
 }
 
 
-def test_is_its_base_bit_for_bit_and_owns_nothing():
-    def trajectory(build):
-        torch.manual_seed(0)
-        named = [("a", nn.Parameter(torch.randn(5, 3))), ("b", nn.Parameter(torch.randn(3)))]
-        optimizer = build(named)
-        for _ in range(20):
-            for _, p in named:
-                p.grad = torch.randn_like(p)
-            optimizer.step()
-        return [p.detach() for _, p in named], optimizer.state_dict()
+def trajectory(name, settings):
+    torch.manual_seed(0)
+    named = [("a", nn.Parameter(torch.randn(5, 3))), ("b", nn.Parameter(torch.randn(3)))]
+    optimizer = build_optimizer(name, named, settings)
+    for _ in range(20):
+        for _, p in named:
+            p.grad = torch.randn_like(p)
+        optimizer.step()
+    return [p.detach() for _, p in named], optimizer.state_dict()
 
-    base, base_state = trajectory(lambda named: adamw(named, **SETTINGS))
-    ours, our_state = trajectory(lambda named: adamwprune(named, base=adamw, **SETTINGS))
-    assert all(torch.equal(a, b) for a, b in zip(base, ours, strict=True))
+
+@pytest.mark.parametrize("base", ["adamw"])
+def test_is_its_base_bit_for_bit_and_owns_nothing(base):
+    weights, base_state = trajectory(base, SETTINGS)
+    ours, our_state = trajectory("adamwprune", SETTINGS | {"ADAMWPRUNE_BASE": base})
+    assert all(torch.equal(a, b) for a, b in zip(weights, ours, strict=True))
     assert our_state["param_groups"] == base_state["param_groups"]
     for key, state in base_state["state"].items():
-        assert set(our_state["state"][key]) == set(state) == {"step", "exp_avg", "exp_avg_sq"}
+        assert set(our_state["state"][key]) == set(state)
+        assert all(torch.equal(our_state["state"][key][name], state[name]) for name in state)
+
+
+def test_it_needs_the_settings_of_its_base():
+    settings = SETTINGS | {"ADAMWPRUNE_BASE": "adamw"}
+    for symbol in OPTIMIZERS["adamw"].settings:
+        with pytest.raises(KeyError, match=symbol):
+            trajectory("adamwprune", {s: v for s, v in settings.items() if s != symbol})
+
+
+def test_an_unknown_base_is_refused():
+    with pytest.raises(ValueError, match="no optimizer 'adamx'; did you mean"):
+        trajectory("adamwprune", SETTINGS | {"ADAMWPRUNE_BASE": "adamx"})

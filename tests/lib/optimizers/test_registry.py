@@ -16,6 +16,7 @@ SETTINGS = {
     "BETA2": 0.95,
     "EPSILON": 1e-8,
     "WEIGHT_DECAY": 0.1,
+    "ADAMWPRUNE_BASE": "adamw",
     "BLOCK_SIZE": 64,
 }
 
@@ -49,7 +50,8 @@ def test_an_optimizer_that_forgets_a_parameter_is_caught(monkeypatch):
     def forgetful(named_parameters, **keywords):
         return torch.optim.SGD([{"name": "decay", "params": [named_parameters[0][1]]}])
 
-    monkeypatch.setitem(OPTIMIZERS, "forgetful", OptimizerEntry("", forgetful, {}))
+    entry = OptimizerEntry("", forgetful, {}, "-", "-", "-", "-")
+    monkeypatch.setitem(OPTIMIZERS, "forgetful", entry)
     with pytest.raises(AssertionError, match="in no group: b"):
         build_optimizer("forgetful", parameters(), SETTINGS)
 
@@ -58,6 +60,9 @@ def test_learning_rate_reaches_every_group():
     optimizer = build_optimizer("adamw", parameters(), SETTINGS)
     set_learning_rate(optimizer, 0.125)
     assert [group["lr"] for group in optimizer.param_groups] == [0.125, 0.125]
+    optimizer.param_groups[1]["learning_rate_factor"] = 40.0
+    set_learning_rate(optimizer, 0.125)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.125, 5.0]
     for bad in (-1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="learning rate of this step.*set LEARNING_RATE"):
             set_learning_rate(optimizer, bad)
@@ -72,3 +77,11 @@ def test_state_bytes_are_counted_from_the_tensors():
     optimizer.step()
     # Two fp32 moments for 18 elements, and one fp32 step counter for each of two tensors.
     assert optimizer_state_bytes(optimizer) == 2 * 4 * 18 + 2 * 4
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_entry_says_what_the_tables_print(name):
+    entry = OPTIMIZERS[name]
+    for text in (entry.summary, entry.formula, entry.source, entry.equals, entry.weakness):
+        assert text.isascii()
+        assert text.strip() == text != ""
