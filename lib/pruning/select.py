@@ -1,62 +1,87 @@
 """Which weights lose: exactly the k smallest scores, by two histograms of their bits.
 
-Finite fp32 scores, taken as integers with the lower 31 bits of negative ones flipped, order as
-their values do. Pass 1 counts the top 16 bits, finds the bin that holds rank k; pass 2 counts
-the low 16 bits inside that bin. The result is the exact k-th smallest score and how many
-scores equal to it must go; each score is then compared with it. No sort, no sample, no index
-list: sorting 85M scores takes 11 s on a CPU core, `kthvalue` 1.5 s, this about 0.4 s.
+Finite fp32 scores order as their bits do, taken as sign and magnitude. Pass 1 counts the top 16
+bits and finds the bin that holds rank k; pass 2 counts the low 16 bits inside that bin. The
+result is the exact k-th smallest score and how many scores equal to it must go; each score is
+then compared with it. No sort, no sample, no index list: of 85M scores the threshold takes 0.23 s
+of CPU time, `kthvalue` 1.5 s, sorting 11 s.
 
-Ties go lowest (tensor, flat index) first. The bins are int64 counts, so shards of a population
-could add theirs and find the same threshold bit for bit. A weight that is no candidate carries
-the score +inf (`EXCLUDED`).
+Ties go lowest (tensor, flat index) first. The bins are int64 counts, so parts of a tensor, one
+per core, and shards of a population add theirs and find the same threshold bit for bit. A weight
+that is no candidate carries the score +inf (`EXCLUDED`).
 """
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lib.pruning.workers import in_parts
+
 EXCLUDED = float("inf")
 BINS = 1 << 16
-HALF_RANGE = 1 << 15  # the top 16 bits of a signed key run from -HALF_RANGE
+HALF = BINS // 2  # the top 16 bits, as a signed number, run from -HALF
 LOW_BITS = 0xFFFF
-CHUNK = 1 << 20  # scores at a time: temporaries stay in cache, and counts never pass int32
+# Scores at a time: a core's temporaries stay in its cache, and counts never pass int32.
+CHUNK = 1 << 18
+CHUNK_ELSEWHERE = 1 << 26  # on a device what costs is the launch
 
 
 @dataclass(frozen=True)
 class Threshold:
     """The k-th smallest score of a population."""
 
-    key: int
-    """Its ordering key, as `ordering_keys` makes it."""
+    value: float
+    """The score; fp32 holds it exactly, and it is never -0.0."""
     ties: int
     """How many scores equal to it are among the k smallest; at least 1."""
 
 
-def ordering_keys(scores: Tensor) -> Tensor:
-    """int32 keys in the order of the fp32 scores; -0.0 and 0.0 get the same key."""
-    bits = (scores + 0.0).view(torch.int32)
-    return bits ^ ((bits >> 31) & 0x7FFFFFFF)
+def chunks(flat: Tensor) -> Iterator[Tensor]:
+    """The scores in order, a piece at a time."""
+    return iter(flat.split(CHUNK if flat.device.type == "cpu" else CHUNK_ELSEWHERE))
+
+
+def score_bits(scores: Tensor) -> Tensor:
+    """The bits of fp32 scores as a new int32 tensor; -0.0 becomes 0.0, which it equals."""
+    return (scores + 0.0).view(torch.int32)
 
 
 def coarse_histogram(scores: Tensor) -> Tensor:
-    """Counts of the keys' top 16 bits, int64 [BINS]; scores: fp32 of any shape."""
-    bins = torch.zeros(BINS, dtype=torch.int64, device=scores.device)
-    for chunk in scores.reshape(-1).split(CHUNK):
-        top = (ordering_keys(chunk) >> 16) + HALF_RANGE
-        bins += torch.bincount(top, minlength=BINS)
-    return bins
+    """Counts by the top 16 bits, in the order of the scores; int64 [BINS].
+
+    scores: fp32 of any shape.
+    """
+
+    def count(flat: Tensor) -> Tensor:
+        bins = torch.zeros(BINS, dtype=torch.int64, device=flat.device)
+        for chunk in chunks(flat):
+            top = score_bits(chunk).bitwise_right_shift_(16)
+            bins += torch.bincount(top.add_(HALF), minlength=BINS)
+        return bins
+
+    bins = torch.stack(in_parts(count, scores.reshape(-1))).sum(0)
+    # The bits of negative scores rise as the scores fall; turned here, and not score by score.
+    return torch.cat([bins[:HALF].flip(0), bins[HALF:]])
 
 
 def fine_histogram(scores: Tensor, coarse_bin: int) -> Tensor:
-    """Counts of the low 16 bits of the keys inside one coarse bin, int64 [BINS]."""
-    bins = torch.zeros(BINS, dtype=torch.int64, device=scores.device)
-    for chunk in scores.reshape(-1).split(CHUNK):
-        keys = ordering_keys(chunk)
-        inside = keys[(keys >> 16) == coarse_bin - HALF_RANGE]
-        bins += torch.bincount(inside & LOW_BITS, minlength=BINS)
-    return bins
+    """Counts by the low 16 bits inside one coarse bin, in the order of the scores; int64 [BINS]."""
+    is_negative = coarse_bin < HALF
+    wanted = -1 - coarse_bin if is_negative else coarse_bin - HALF
+
+    def count(flat: Tensor) -> Tensor:
+        bins = torch.zeros(BINS, dtype=torch.int64, device=flat.device)
+        for chunk in chunks(flat):
+            bits = score_bits(chunk)
+            inside = bits[(bits >> 16) == wanted]
+            bins += torch.bincount(inside & LOW_BITS, minlength=BINS)
+        return bins
+
+    bins = torch.stack(in_parts(count, scores.reshape(-1))).sum(0)
+    return bins.flip(0) if is_negative else bins
 
 
 def cut(histogram: Tensor, rank: int) -> tuple[int, int]:
@@ -67,17 +92,25 @@ def cut(histogram: Tensor, rank: int) -> tuple[int, int]:
     return chosen, int(cumulative[chosen]) - int(histogram[chosen])
 
 
+def score_of(coarse_bin: int, fine_bin: int) -> float:
+    """The one score that two bins leave."""
+    key = (coarse_bin - HALF) * BINS + fine_bin
+    bits = key if key >= 0 else key ^ 0x7FFFFFFF
+    (value,) = struct.unpack("<f", struct.pack("<i", bits))
+    return value
+
+
 def find_threshold(scores: Sequence[Callable[[], Tensor]], k: int) -> Threshold:
     """The k-th smallest score over the tensors that the callables return, k >= 1.
 
     Each callable is called once per pass, so that a population of many tensors never holds more
     than one tensor of scores; it must return the same bits every time.
     """
-    coarse_bin, below = cut(torch.stack([coarse_histogram(make()) for make in scores]).sum(0), k)
+    coarse = torch.stack([coarse_histogram(make()) for make in scores]).sum(0)
+    coarse_bin, below = cut(coarse, k)
     fine = torch.stack([fine_histogram(make(), coarse_bin) for make in scores]).sum(0)
     fine_bin, below_inside = cut(fine, k - below)
-    key = ((coarse_bin - HALF_RANGE) << 16) | fine_bin
-    return Threshold(key, ties=k - below - below_inside)
+    return Threshold(score_of(coarse_bin, fine_bin), k - below - below_inside)
 
 
 def smallest(scores: Sequence[Callable[[], Tensor]], k: int) -> Iterator[Tensor]:
@@ -87,32 +120,32 @@ def smallest(scores: Sequence[Callable[[], Tensor]], k: int) -> Iterator[Tensor]
     shape of its tensor.
     """
     threshold = find_threshold(scores, k)
-    assert threshold.key < int(ordering_keys(torch.tensor(EXCLUDED))), "too few candidates"
-    ties = threshold.ties
+    assert threshold.value < EXCLUDED, "too few candidates"
+    left = threshold.ties
     for make in scores:
-        mask, taken = members(make(), threshold.key, ties)
-        ties -= taken
+        mask, taken = members(make(), threshold, left)
+        left -= taken
         yield mask
-    assert ties == 0
+    assert left == 0
 
 
-def members(scores: Tensor, key: int, ties: int) -> tuple[Tensor, int]:
-    """Scores below the key and the first `ties` equal to it, as bool mask; how many ties it took.
+def members(scores: Tensor, threshold: Threshold, ties: int) -> tuple[Tensor, int]:
+    """Scores below the threshold and the first `ties` equal to it, as bool mask; ties taken.
 
     A population in several shards gives each shard the ties that the shards before it left.
     """
     flat = scores.reshape(-1)
     mask = torch.empty_like(flat, dtype=torch.bool)
+    in_parts(lambda part, out: torch.lt(part, threshold.value, out=out), flat, mask)
     taken = 0
-    for chunk, out in zip(flat.split(CHUNK), mask.split(CHUNK), strict=True):
-        keys = ordering_keys(chunk)
-        torch.lt(keys, key, out=out)
-        if taken < ties:
-            equal = keys == key
-            found = int(equal.sum())
-            if found > ties - taken:
-                equal &= equal.cumsum(0) <= ties - taken
-                found = ties - taken
-            out |= equal
-            taken += found
+    for chunk, out in zip(chunks(flat), chunks(mask), strict=True):
+        if taken == ties:
+            break
+        equal = chunk == threshold.value
+        found = int(equal.sum())
+        if found > ties - taken:
+            equal &= equal.cumsum(0) <= ties - taken
+            found = ties - taken
+        out |= equal
+        taken += found
     return mask.view(scores.shape), taken

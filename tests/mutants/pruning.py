@@ -25,8 +25,8 @@ PRUNING = (
         mechanism="exact k: the second pass of the threshold",
         defect="the threshold is the lower edge of a histogram bin",
         file="lib/pruning/select.py",
-        original="((coarse_bin - HALF_RANGE) << 16) | fine_bin",
-        replacement="(coarse_bin - HALF_RANGE) << 16",
+        original="(coarse_bin - HALF) * BINS + fine_bin",
+        replacement="(coarse_bin - HALF) * BINS",
         test=f"{SELECT_TESTS}::test_equals_kthvalue_and_argsort",
     ),
 )

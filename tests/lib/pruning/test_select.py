@@ -1,18 +1,23 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.pruning import select
+from lib.pruning import select, workers
 from lib.pruning.select import (
     EXCLUDED,
+    Threshold,
     coarse_histogram,
     cut,
     find_threshold,
     fine_histogram,
-    ordering_keys,
+    members,
+    score_of,
     smallest,
 )
+from lib.pruning.workers import in_parts, pool
 
 
 def choose(tensors, k):
@@ -43,13 +48,24 @@ def test_equals_a_stable_argsort(values, data):
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(finite, min_size=2, max_size=50))
-def test_keys_order_as_values_do(values):
+@given(st.lists(finite | few_values, min_size=1, max_size=50), st.data())
+def test_two_bins_name_the_score(values, data):
     scores = torch.tensor(values, dtype=torch.float32)
-    keys = ordering_keys(scores)
-    assert keys.dtype == torch.int32
-    assert torch.equal(scores[:-1] < scores[1:], keys[:-1] < keys[1:])
-    assert torch.equal(scores[:-1] == scores[1:], keys[:-1] == keys[1:])
+    k = data.draw(st.integers(1, len(values)))
+    threshold = find_threshold([lambda: scores], k)
+    assert threshold.value == float(scores.kthvalue(k).values)
+    assert math.copysign(1, threshold.value) == 1 or threshold.value < 0, "never -0.0"
+
+
+def test_the_first_and_the_last_bins():
+    largest = torch.finfo(torch.float32).max
+    tiny = torch.tensor(1e-45).item()
+    for value in (-largest, -1.0, -tiny, 0.0, tiny, 1.0, largest, EXCLUDED):
+        coarse = coarse_histogram(torch.tensor([value]))
+        coarse_bin = int(coarse.argmax())
+        fine = fine_histogram(torch.tensor([value]), coarse_bin)
+        assert (int(coarse.sum()), int(fine.sum())) == (1, 1)
+        assert score_of(coarse_bin, int(fine.argmax())) == value
 
 
 @pytest.mark.parametrize("size", [1, 17, 4099, 70_001])
@@ -66,7 +82,7 @@ def test_equals_kthvalue_and_argsort(size, kind):
     for k in {1, (size + 1) // 2, size}:
         threshold = find_threshold([lambda: scores], k)
         value = scores.kthvalue(k).values
-        assert threshold.key == int(ordering_keys(value))
+        assert threshold.value == float(value)
         assert threshold.ties == k - int((scores < value).sum())
         assert choose([scores], k) == stable_choice([scores], k)
 
@@ -105,7 +121,50 @@ def test_histograms_of_shards_add_up_to_the_single_threshold():
     assert fine.dtype == torch.int64
     fine_bin, below_inside = cut(fine, 2500 - below)
     assert below + below_inside == 2499
-    assert find_threshold([lambda: scores], 2500).key == (coarse_bin - (1 << 15)) << 16 | fine_bin
+    whole = find_threshold([lambda: scores], 2500)
+    assert whole == Threshold(score_of(coarse_bin, fine_bin), 2500 - below - below_inside)
+
+
+def test_shards_that_add_their_bins_choose_the_same_masks():
+    """What two ranks need: the sums of their bins, and the ties that the ranks before took."""
+    scores = (torch.randn(3001, generator=torch.Generator().manual_seed(6)) * 3).round()
+    (whole,) = smallest([lambda: scores], 1234)
+    shards = [scores[:1000], scores[1000:]]
+    coarse_bin, below = cut(sum(map(coarse_histogram, shards)), 1234)
+    fine_bin, inside = cut(sum(fine_histogram(shard, coarse_bin) for shard in shards), 1234 - below)
+    threshold = Threshold(score_of(coarse_bin, fine_bin), 1234 - below - inside)
+    first, taken = members(shards[0], threshold, threshold.ties)
+    second, rest = members(shards[1], threshold, threshold.ties - taken)
+    assert taken + rest == threshold.ties > 1
+    assert torch.equal(torch.cat([first, second]), whole)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["normal", "ties"])
+def test_the_number_of_threads_changes_nothing(monkeypatch, threads, kind):
+    monkeypatch.setattr(workers, "SMALL", 10)
+    scores = torch.randn(40_009, generator=torch.Generator().manual_seed(7))
+    tensors = [scores[:7], (scores if kind == "normal" else (scores * 2).round()), scores[7:77]]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert choose(tensors, 20_000) == stable_choice(tensors, 20_000)
+        assert torch.get_num_threads() == threads, "the workers' setting is theirs alone"
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_large_tensors_are_divided_among_the_threads(monkeypatch):
+    monkeypatch.setattr(workers, "SMALL", 10)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        parts = in_parts(lambda part: (len(part), torch.get_num_threads()), torch.zeros(41))
+        assert parts == [(21, 1), (20, 1)], "a worker that starts a team of its own waits for it"
+        assert in_parts(len, torch.zeros(10)) == [10]
+        assert pool(2) is pool(2)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_order_of_a_tensor_is_logical_and_not_that_of_its_memory():
