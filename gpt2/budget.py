@@ -1,4 +1,7 @@
-"""How long a run is, and whether its numbers fit together. Knows no torch: the plan asks too."""
+"""How long a run is, how large its batches are, and whether its numbers fit together.
+
+Knows no torch: the plan asks too. The extra budget acts here and nowhere else.
+"""
 
 import hashlib
 import json
@@ -7,18 +10,39 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def micro_batch(config: Mapping[str, Any]) -> int:
+    """Sequences in one forward and backward pass, with what EXTRA_BATCH_PCT adds."""
+    return extended(config["BATCH_SIZE"], config["EXTRA_BATCH_PCT"])
+
+
 def tokens_per_step(config: Mapping[str, Any]) -> int:
     """Tokens that one optimizer step learns from."""
-    return config["BATCH_SIZE"] * config["GRADIENT_ACCUMULATION"] * config["BLOCK_SIZE"]
+    return _tokens(config, micro_batch(config))
 
 
 def total_steps(config: Mapping[str, Any], train_tokens: int | None) -> int | None:
-    """Optimizer steps of the run; None if it is counted in epochs of data not yet prepared."""
+    """Optimizer steps of the run, with what EXTRA_ITERATIONS_PCT adds; None if it is counted in
+    epochs of data not yet prepared.
+
+    Epochs count steps of BATCH_SIZE: a larger batch would else pay for itself with fewer steps.
+    """
     if config["NUM_EPOCHS"] == 0:
-        return config["MAX_ITERS"]
-    if train_tokens is None:
+        steps = config["MAX_ITERS"]
+    elif train_tokens is None:
         return None
-    return math.ceil(config["NUM_EPOCHS"] * train_tokens / tokens_per_step(config))
+    else:
+        tokens = _tokens(config, config["BATCH_SIZE"])
+        steps = math.ceil(config["NUM_EPOCHS"] * train_tokens / tokens)
+    return extended(steps, config["EXTRA_ITERATIONS_PCT"])
+
+
+def extended(number: int, percent: int) -> int:
+    """`number` and so many per cent more, rounded half up: 10,000 and 21 give 12,100."""
+    return (number * (100 + percent) + 50) // 100
+
+
+def _tokens(config: Mapping[str, Any], sequences: int) -> int:
+    return sequences * config["GRADIENT_ACCUMULATION"] * config["BLOCK_SIZE"]
 
 
 def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
@@ -43,6 +67,23 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
         problems.append(
             f"WARMUP_STEPS={warmup} leaves none of the {steps} steps for the peak learning rate; "
             f"set WARMUP_STEPS below {steps}"
+        )
+    extra = config["EXTRA_BATCH_PCT"]
+    if extra and micro_batch(config) == config["BATCH_SIZE"]:
+        problems.append(
+            f"EXTRA_BATCH_PCT={extra} adds no sequence to BATCH_SIZE={config['BATCH_SIZE']}; "
+            f"set BATCH_SIZE to {math.ceil(50 / extra)} or more"
+        )
+    extra = config["EXTRA_ITERATIONS_PCT"]
+    if extra and config["MAX_ITERS"] is not None and steps == config["MAX_ITERS"]:
+        problems.append(
+            f"EXTRA_ITERATIONS_PCT={extra} adds no step to MAX_ITERS={steps}; "
+            f"set MAX_ITERS to {math.ceil(50 / extra)} or more"
+        )
+    if config["SPIKE_INJECTION"] and steps is not None and config["SPIKE_FIRST_STEP"] > steps:
+        problems.append(
+            f"SPIKE_FIRST_STEP={config['SPIKE_FIRST_STEP']} is after the last of {steps} steps; "
+            "set it inside the run"
         )
     if config["PRUNING"]:
         begin, end = config["PRUNING_BEGIN_PCT"], config["PRUNING_END_PCT"]
@@ -71,7 +112,10 @@ COST_SYMBOLS = (
 def shape_key(config: Mapping[str, Any]) -> str:
     """Equal for runs whose steps cost the same on one machine: an ended run tells the time of
     one that is planned."""
-    text = json.dumps([config[symbol] for symbol in COST_SYMBOLS])
+    values = [config[symbol] for symbol in COST_SYMBOLS]
+    # What a step computes, not what it is made of.
+    values[COST_SYMBOLS.index("BATCH_SIZE")] = micro_batch(config)
+    text = json.dumps(values)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

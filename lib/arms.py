@@ -44,7 +44,7 @@ def settings_of(configuration: Configuration) -> dict[str, Any]:
                 f"{choose}, such as {axis}={members[0]}."
             )
         settings[axis] = members[0]
-    for name, single in (("SEEDS", 1), ("SWEEP", "")):
+    for name, single in (("SEEDS", 1), ("SWEEP", ""), ("EXTRA_BUDGET", "none")):
         if settings[name] != single:
             raise ValueError(
                 f"{name}={settings[name]} asks for several runs. {choose}: set {name}={single!r}."
@@ -84,4 +84,11 @@ def method_label(settings: Settings) -> str:
 
 def arm_label(settings: Settings) -> str:
     """What a run compares, apart from its seed: "adamw", "adamw+magnitude@50%"."""
-    return "+".join(filter(None, (settings["OPTIMIZER"], method_label(settings))))
+    arm = "+".join(filter(None, (settings["OPTIMIZER"], method_label(settings))))
+    return arm + budget_label(settings)
+
+
+def budget_label(settings: Settings) -> str:
+    """What a run trains more than its other options say: "", "+21%steps", "+14%batch"."""
+    extras = (("EXTRA_ITERATIONS_PCT", "steps"), ("EXTRA_BATCH_PCT", "batch"))
+    return "".join(f"+{settings[name]}%{what}" for name, what in extras if settings[name])

@@ -13,17 +13,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpt2.budget import tokens_per_step, total_steps
+from gpt2.budget import micro_batch, tokens_per_step, total_steps
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shards import Dataset
 from gpt2.evaluate import Evaluation, evaluate
 from gpt2.model import GPT
 from gpt2.schedule import learning_rate
+from gpt2.spikes import spikes_of
+from gpt2.trainers.window import Window
 from lib.clock import Clock, Durations
 from lib.console import Console, count, duration
 from lib.device import Device
 from lib.metrics import MetricsWriter
-from lib.optimizers import build_optimizer, describe_groups, set_learning_rate
+from lib.optimizers import (
+    build_optimizer,
+    condition_gradients,
+    describe_groups,
+    read_events,
+    set_learning_rate,
+)
 from lib.pruning import build_pruner
 from lib.rng import stream_seed
 from lib.runs import RunDirectory
@@ -69,7 +77,7 @@ class BaseGPT2Trainer(ABC):
         self.sampler = TrainSampler(
             dataset.train,
             settings["BLOCK_SIZE"],
-            settings["BATCH_SIZE"],
+            micro_batch(settings),
             stream_seed(seed, "data"),
         )
         self.windows = ValidationWindows(dataset.validation, settings["BLOCK_SIZE"])
@@ -86,6 +94,7 @@ class BaseGPT2Trainer(ABC):
             settings,
             self.total_steps,
         )
+        self.spikes = spikes_of(settings)
         # Dropout draws from PyTorch's global stream, which nothing else here may touch.
         torch.manual_seed(stream_seed(seed, "dropout"))
 
@@ -102,7 +111,7 @@ class BaseGPT2Trainer(ABC):
         """Run every step. Raises Diverged; then the weights are those before the bad step."""
         self._announce()
         with MetricsWriter(self.run.metrics_path, resume_step=self.step) as self.metrics:
-            self._reset_window()
+            self._open_window()
             last_beat = -math.inf
             self.model.train()
             while self.step < self.total_steps:
@@ -120,7 +129,7 @@ class BaseGPT2Trainer(ABC):
                     self.run.beat(step=self.step, steps=self.total_steps, eta_s=self._eta_s())
 
     def _step(self) -> None:
-        """One optimizer step, in the order that holds for every arm."""
+        """One optimizer step, in the order that holds for every arm (science.md, section 1)."""
         settings = self.settings
         rate = learning_rate(
             self.step + 1,
@@ -131,7 +140,8 @@ class BaseGPT2Trainer(ABC):
         )
         set_learning_rate(self.optimizer, rate)
 
-        loss = self._accumulate_gradients()
+        factor = self.spikes.factor_of(self.step + 1) if self.spikes else None
+        loss = self._accumulate_gradients(factor)
         self.pruner.gate_gradients()
         norm = torch.nn.utils.get_total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
@@ -140,11 +150,16 @@ class BaseGPT2Trainer(ABC):
             raise Diverged(
                 f"loss {loss.item():g}, gradient norm {norm.item():g} at step {self.step + 1}"
             )
+        clipped: Tensor | None = None
         with self._measure_optimizer():
-            if settings["GRAD_CLIP"] > 0:
-                torch.nn.utils.clip_grads_with_norm_(self.parameters, settings["GRAD_CLIP"], norm)
+            conditioned = condition_gradients(self.optimizer, norm)
+            if (limit := settings["GRAD_CLIP"]) > 0:
+                torch.nn.utils.clip_grads_with_norm_(self.parameters, limit, conditioned)
+                clipped = conditioned > limit
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self._window.add(loss, norm, clipped)
+        self.last_rate = rate
 
         self.step += 1
         self.tokens += tokens_per_step(settings)
@@ -154,16 +169,14 @@ class BaseGPT2Trainer(ABC):
         self.clock.add("prune", seconds)
         if event is not None:
             self._row("prune", **event.row(), prune_ms=1e3 * seconds)
+        if factor is not None:
+            self._row("spike", factor=factor)
 
-        self._window_loss += loss
-        self._window_norm += norm
-        if settings["GRAD_CLIP"] > 0:
-            self._window_clipped += norm > settings["GRAD_CLIP"]
-        self._window_steps += 1
-        self.last_rate = rate
+    def _accumulate_gradients(self, factor: float | None) -> Tensor:
+        """Add up the gradients of the step's micro-batches; returns their mean loss (0-D).
 
-    def _accumulate_gradients(self) -> Tensor:
-        """Add up the gradients of the step's micro-batches; returns their mean loss (0-D)."""
+        factor: of the first micro-batch's gradient, where a spike is due. The loss is the true one.
+        """
         count = self.settings["GRADIENT_ACCUMULATION"]
         total = torch.zeros((), device=self.device.torch_name)
         for micro_step in range(count):
@@ -173,7 +186,8 @@ class BaseGPT2Trainer(ABC):
                 rows_BT1 = torch.from_numpy(rows).to(self.device.torch_name).long()
             with self._autocast():
                 loss = self.model.loss(rows_BT1) / count
-            loss.backward()
+            is_spike = factor is not None and micro_step == 0
+            (loss * factor if is_spike else loss).backward()
             total += loss.detach()
         return total
 
@@ -190,32 +204,28 @@ class BaseGPT2Trainer(ABC):
 
     def _log(self) -> None:
         """Read the sums that the device kept since the last line, and say them."""
-        steps = self._window_steps
+        steps = self._window.steps
         seconds = self.clock.seconds["train"] - self._window_start_s
+        means = self._window.means()
         tokens_per_s = steps * tokens_per_step(self.settings) / seconds
-        loss = self._window_loss.item() / steps
         self._row(
             "train",
-            loss=loss,
+            **means,
             learning_rate=self.last_rate,
-            gradient_norm=self._window_norm.item() / steps,
-            clipped=self._window_clipped.item() / steps,
             tokens_per_s=tokens_per_s,
             step_ms=1e3 * seconds / steps,
+            **read_events(self.optimizer),
         )
         eta_s = self._eta_s()
         eta = f"  ETA {duration(eta_s)}" if eta_s is not None else ""
         self.console.progress(
             f"step {self.step:>{len(str(self.total_steps))}}/{self.total_steps}"
-            f"  loss {loss:.4f}  lr {self.last_rate:.2e}  {count(tokens_per_s)} tok/s{eta}"
+            f"  loss {means['loss']:.4f}  lr {self.last_rate:.2e}  {count(tokens_per_s)} tok/s{eta}"
         )
-        self._reset_window()
+        self._open_window()
 
-    def _reset_window(self) -> None:
-        self._window_loss = torch.zeros((), device=self.device.torch_name)
-        self._window_norm = torch.zeros((), device=self.device.torch_name)
-        self._window_clipped = torch.zeros((), device=self.device.torch_name)
-        self._window_steps = 0
+    def _open_window(self) -> None:
+        self._window = Window(self.device.torch_name)
         self._window_start_s = self.clock.seconds.get("train", 0.0)
 
     def _evaluate(self, windows: ValidationWindows) -> None:
@@ -224,7 +234,7 @@ class BaseGPT2Trainer(ABC):
             result = evaluate(
                 self.model,
                 windows,
-                self.settings["BATCH_SIZE"],
+                micro_batch(self.settings),
                 self.device.torch_name,
                 self._autocast(),
             )
@@ -273,6 +283,8 @@ class BaseGPT2Trainer(ABC):
         for description in describe_groups(self.optimizer):
             self.console.log(str(description))
         self.console.line(f"pruning: {self.pruner.describe()}")
+        if self.spikes is not None:
+            self.console.line(f"gradient spikes are injected: {self.spikes}")
         epochs = self.total_steps * tokens_per_step(self.settings) / len(self.dataset.train)
         self.console.line(
             f"{self.total_steps} steps of {tokens_per_step(self.settings):,} tokens on "

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gpt2.budget import check_fit, total_steps
+from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import DataError, open_dataset, verify
 from gpt2.ready import ready
 from gpt2.trainers.base import BaseGPT2Trainer, Diverged
@@ -92,7 +92,8 @@ def train_run(
         # Of a frozen configuration: the same command would end in the same way again.
         status, reason = "failed", str(error)
     except torch.OutOfMemoryError as error:
-        status, reason = "oom", f"out of memory at BATCH_SIZE={settings['BATCH_SIZE']}: {error}"
+        size = micro_batch(settings)
+        status, reason = "oom", f"out of memory at {size} sequences in a micro-batch: {error}"
     measured = describe_training(trainer, started) if trainer is not None else {}
     return Outcome(status, reason, measured)
 

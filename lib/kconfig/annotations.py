@@ -12,6 +12,7 @@ from lib.kconfig.string_types import StringType, parse_string_type
 
 _LINE = re.compile(r"\s*(type|axis|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
 _AXIS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_RESULTS = re.compile(r"unaffected(?: at (y|n|-?[0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Annotations:
     string_type: StringType | None = None
     axis: str | None = None
     is_relevant: bool = True
+    neutral: str | None = None
+    """The value at which the option changes nothing: `Results: unaffected at 0`."""
 
 
 def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
@@ -41,6 +44,10 @@ def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
         complaints.append(f"`Type: {found['Type']}` is no type that lib/kconfig knows")
     if "Axis" in found and not _AXIS_NAME.fullmatch(found["Axis"]):
         complaints.append(f"`Axis: {found['Axis']}` is no name in capitals")
-    if "Results" in found and found["Results"] != "unaffected":
-        complaints.append(f"`Results: {found['Results']}` should be `Results: unaffected`")
-    return Annotations(string_type, found.get("Axis"), "Results" not in found), complaints
+    results = _RESULTS.fullmatch(found.get("Results", "unaffected"))
+    if results is None:
+        what = f"`Results: {found['Results']}` should be `Results: unaffected`"
+        complaints.append(f"{what}, or `Results: unaffected at` y, n or a number")
+    neutral = results[1] if results else None
+    is_relevant = "Results" not in found or neutral is not None
+    return Annotations(string_type, found.get("Axis"), is_relevant, neutral), complaints

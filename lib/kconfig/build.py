@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.kconfig import backend
-from lib.kconfig.annotations import read_annotations
+from lib.kconfig.annotations import Annotations, read_annotations
 from lib.kconfig.dialect import dialect_problems
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.groups import Group, choice_group_name
@@ -43,6 +43,8 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
             if not item.name.startswith(f"{annotations.axis}_"):
                 complaints.append(f"a member of {annotations.axis} begins with {annotations.axis}_")
         complaints += _symbol_complaints(item, kind, prompt, annotations.string_type)
+        if annotations.neutral is not None and not _can_be_neutral(item, kind, annotations):
+            complaints.append("only a bool or an int outside choice and axis is neutral at a value")
         problems += [Problem(file, line, f"{item.name}: {what}", remedy) for what in complaints]
         symbols[item.name] = Symbol(
             item.name,
@@ -52,6 +54,7 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
             annotations.string_type,
             annotations.axis,
             annotations.is_relevant,
+            annotations.neutral,
             file,
             line,
             item,
@@ -94,6 +97,12 @@ def _symbol_complaints(
     return complaints
 
 
+def _can_be_neutral(item: "kconfiglib.Symbol", kind: str, annotations: Annotations) -> bool:
+    """Whether `Results: unaffected at VALUE` names a value that this option can have."""
+    fitting = "bool" if annotations.neutral in ("y", "n") else "int"
+    return kind == fitting and item.choice is None and annotations.axis is None
+
+
 def _choice_groups(
     raw: "kconfiglib.Kconfig", symbols: dict[str, Symbol], problems: list[Problem]
 ) -> list[Group]:
@@ -106,7 +115,7 @@ def _choice_groups(
         annotations, complaints = read_annotations(node.help)
         if choice.is_optional or backend.kind_name(choice) != "bool" or len(choice.nodes) > 1:
             complaints.append("is optional, tristate or defined twice; use an axis instead")
-        if annotations.axis or annotations.string_type:
+        if annotations.axis or annotations.string_type or annotations.neutral:
             complaints.append("a choice takes only `Results:`")
         if name is None:
             complaints.append("its members share no prefix that ends in _")

@@ -69,7 +69,7 @@ class Configuration:
                 )
             }
             values.update((name, self._group_value(name)) for name in groups)
-            self._typed = Config(values, self.tree.relevant_names)
+            self._typed = Config(values, self._relevant_names(values))
         return self._typed
 
     def axes(self) -> dict[str, tuple[str, ...]]:
@@ -131,6 +131,18 @@ class Configuration:
         requests = self._resolution.requests
         self.tree.state.apply({name: request.value for name, request in requests.items()})
         return self.tree.state
+
+    def _relevant_names(self, values: Mapping[str, Typed]) -> tuple[str, ...]:
+        """The names that may enter the hash, without the options that stand at the value at which
+        they change nothing: so a new option of that kind leaves every earlier run what it was."""
+        symbols = self.tree.symbols
+
+        def acts(name: str) -> bool:
+            symbol = symbols.get(name)
+            neutral = symbol.neutral if symbol else None
+            return neutral is None or values[name] != symbol.typed(neutral)
+
+        return tuple(filter(acts, self.tree.relevant_names))
 
     def _axis_names(self) -> list[str]:
         return [name for name, group in self.tree.groups.items() if group.kind == "axis"]

@@ -71,6 +71,13 @@ def prompt_condition(symbol: Symbol) -> str | None:
     return backend.expression_text(prompt[1])
 
 
+def results_text(symbol: Symbol) -> str | None:
+    """ "unaffected", "unaffected at 0", or None where every value may change a result."""
+    if symbol.neutral is not None:
+        return f"unaffected at {symbol.neutral}"
+    return None if symbol.is_relevant else "unaffected"
+
+
 def _symbol_lines(configuration: "Configuration", symbol: Symbol) -> Iterator[str]:
     tree = configuration.tree
     value = configuration.value(symbol.name)
@@ -90,7 +97,7 @@ def _symbol_lines(configuration: "Configuration", symbol: Symbol) -> Iterator[st
         yield f"  hidden:  wants {describe_clauses(tree, unmet_clauses(tree, symbol.name))}"
     if symbol.group is not None:
         yield f"  group:   {symbol.group} ({tree.groups[symbol.group].kind})"
-    yield f"  results: {'may change them' if symbol.is_relevant else 'unaffected'}"
+    yield f"  results: {results_text(symbol) or 'may change them'}"
     yield f"  defined: {symbol.place}"
     yield from _help_lines(symbol.help)
 

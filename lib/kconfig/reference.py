@@ -9,6 +9,7 @@ from lib.kconfig.explain import (
     dependency_text,
     prompt_condition,
     range_texts,
+    results_text,
     symbol_type,
 )
 from lib.kconfig.groups import Group
@@ -28,7 +29,7 @@ An option is set in `make menuconfig`, in a defconfig or fragment (`CONFIG_MAX_I
 `make` (`MAX_ITERS=200`) or after `train.py` (`--max-iters 200`). Of a *choice* exactly one member
 is y; every enabled member of an *axis* is an arm of the matrix. After `make` both take values:
 `DEVICE=cpu`, `OPTIMIZER=adamw,adamwprune`. An option marked *results unaffected* stays out of the
-hash that identifies a run.
+hash that identifies a run; one marked *results unaffected at 0* does so at that value.
 """
 
 
@@ -81,8 +82,8 @@ def _symbol(symbol: Symbol, depth: int) -> Iterator[str]:
         yield f"- depends on: `{dependency}`"
     if condition := prompt_condition(symbol):
         yield f"- can be set if: `{condition}`"
-    if not symbol.is_relevant:
-        yield "- results unaffected"
+    if results := results_text(symbol):
+        yield f"- results {results}"
     yield f"- defined at {symbol.file}"
     yield ""
     if words := _words(symbol.help):

@@ -20,6 +20,8 @@ class Symbol:
     string_type: StringType | None
     group: str | None
     is_relevant: bool
+    neutral: str | None
+    """The value, as text, at which the option changes no result and is not hashed; or None."""
     file: str
     line: int
     raw: "kconfiglib.Symbol"

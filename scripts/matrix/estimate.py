@@ -4,7 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
-from gpt2.budget import parameter_count, shape_key
+from gpt2.budget import micro_batch, parameter_count, shape_key
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
 from scripts.matrix.plan import PlannedRun
@@ -45,5 +45,5 @@ def least_memory_bytes(planned: PlannedRun) -> int | None:
     multiple = planned.settings["VOCAB_MULTIPLE"]
     vocabulary = -(-manifest.vocab_size // multiple) * multiple
     parameters = parameter_count(planned.settings, vocabulary)
-    logits = planned.settings["BATCH_SIZE"] * planned.settings["BLOCK_SIZE"] * vocabulary
+    logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
     return FLOAT32_BYTES * (4 * parameters + 2 * logits)

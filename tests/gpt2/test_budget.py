@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from gpt2.budget import check_fit, parameter_count, shape_key, tokens_per_step, total_steps
+from gpt2.budget import (
+    check_fit,
+    extended,
+    micro_batch,
+    parameter_count,
+    shape_key,
+    tokens_per_step,
+    total_steps,
+)
 from gpt2.model import GPT, Shape
 
 
@@ -19,11 +27,69 @@ def test_length_in_steps_and_in_epochs(one_run):
 
 
 @pytest.mark.parametrize(
+    ("number", "percent", "more"),
+    [(10_000, 21, 12_100), (10_000, 30, 13_000), (12, 14, 14), (7, 0, 7), (1, 50, 2), (3, 14, 3)],
+)
+def test_an_extended_number_is_rounded_half_up(number, percent, more):
+    assert extended(number, percent) == more
+
+
+def test_extra_steps_lengthen_the_run_and_nothing_else(one_run):
+    settings = one_run(EXTRA_ITERATIONS_PCT=30)
+    assert total_steps(settings, None) == 26
+    assert micro_batch(settings) == settings["BATCH_SIZE"]
+    assert tokens_per_step(settings) == tokens_per_step(one_run())
+
+
+def test_an_extra_batch_enlarges_each_step_and_leaves_their_number(one_run):
+    settings = one_run(EXTRA_BATCH_PCT=50, GRADIENT_ACCUMULATION=3)
+    assert micro_batch(settings) == 6
+    assert tokens_per_step(settings) == 6 * 3 * 32
+    assert total_steps(settings, None) == 20
+    epochs = {"NUM_EPOCHS": 2, "BATCH_SIZE": 2, "BLOCK_SIZE": 10}
+    more = one_run(EXTRA_BATCH_PCT=50, **epochs)
+    assert total_steps(more, 101) == total_steps(one_run(**epochs), 101) == 11
+    assert total_steps(one_run(EXTRA_ITERATIONS_PCT=100, **epochs), 101) == 22
+
+
+def test_no_extra_budget_leaves_every_run_what_it_was(configure):
+    """0 is not hashed; any other value is."""
+    base = configure().typed()
+    assert "EXTRA_ITERATIONS_PCT" not in base.relevant()
+    assert "SPIKE_INJECTION" not in base.relevant()
+    hashes = {
+        configure(**overrides).typed().hash
+        for overrides in (
+            {},
+            {"EXTRA_BUDGET": "iterations"},
+            {"EXTRA_ITERATIONS_PCT": 1},
+            {"EXTRA_BATCH_PCT": 1},
+            {"SPIKE_INJECTION": "y"},
+            {"SPIKE_INJECTION": "y", "SPIKE_FACTOR": 7},
+        )
+    }
+    assert len(hashes) == 5
+    assert base.hash in hashes
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ({"N_HEAD": 3}, r"N_EMBD=32 is not a multiple of N_HEAD=3; the next width that is: 33"),
         ({"MIN_LR": "1"}, "MIN_LR=1 exceeds LEARNING_RATE=0.0006"),
         ({"WARMUP_STEPS": 20}, "WARMUP_STEPS=20 leaves none of the 20 steps"),
+        (
+            {"BATCH_SIZE": 3, "EXTRA_BATCH_PCT": 14},
+            "EXTRA_BATCH_PCT=14 adds no sequence to BATCH_SIZE=3; set BATCH_SIZE to 4",
+        ),
+        (
+            {"MAX_ITERS": 3, "WARMUP_STEPS": 1, "EXTRA_ITERATIONS_PCT": 10},
+            "EXTRA_ITERATIONS_PCT=10 adds no step to MAX_ITERS=3; set MAX_ITERS to 5",
+        ),
+        (
+            {"SPIKE_INJECTION": "y", "SPIKE_FIRST_STEP": 21},
+            "SPIKE_FIRST_STEP=21 is after the last of 20 steps",
+        ),
         (
             {"PRUNING_METHOD": "magnitude", "PRUNING_BEGIN_PCT": 75},
             "PRUNING_BEGIN_PCT=75 is not before PRUNING_END_PCT=75",
@@ -57,6 +123,8 @@ def test_shape_sees_cost_and_not_the_arm(one_run):
     base = shape_key(one_run())
     assert shape_key(one_run(LEARNING_RATE="1", SEED=5, PRUNING_METHOD="magnitude")) == base
     assert shape_key(one_run(BATCH_SIZE=5)) != base
+    assert shape_key(one_run(EXTRA_BATCH_PCT=25)) == shape_key(one_run(BATCH_SIZE=5))
+    assert shape_key(one_run(EXTRA_ITERATIONS_PCT=25)) == base
 
 
 @pytest.mark.parametrize("bias", ["y", "n"])

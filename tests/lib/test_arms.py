@@ -31,6 +31,8 @@ def test_impossible_pairs_have_a_reason(optimizer, method, why):
             {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state", "TARGET_SPARSITY": "0.625"},
             "adamwprune+bitter1@62.5%",
         ),
+        ({"EXTRA_ITERATIONS_PCT": 21}, "adamw+21%steps"),
+        ({"PRUNING_METHOD": "magnitude", "EXTRA_BATCH_PCT": 14}, "adamw+magnitude@50%+14%batch"),
     ],
 )
 def test_labels(one_run, overrides, label):
@@ -50,6 +52,11 @@ def test_several_seeds_are_no_run(one_run):
 def test_a_sweep_is_no_run(one_run):
     with pytest.raises(ValueError, match="SWEEP"):
         one_run(SWEEP="LEARNING_RATE=1e-3,2e-3")
+
+
+def test_an_extra_budget_of_a_matrix_is_no_run(one_run):
+    with pytest.raises(ValueError, match="EXTRA_BUDGET=iterations asks for several runs"):
+        one_run(EXTRA_BUDGET="iterations")
 
 
 def test_an_empty_axis_is_an_error_that_names_its_members(tree):

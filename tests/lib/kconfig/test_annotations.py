@@ -22,6 +22,14 @@ def test_the_last_paragraph_is_read():
     assert read_annotations("Axis: OPTIMIZER")[0].axis == "OPTIMIZER"
 
 
+@pytest.mark.parametrize("value", ["0", "n", "-1"])
+def test_an_option_may_be_neutral_at_one_value(value):
+    annotations, complaints = read_annotations(f"Results: unaffected at {value}")
+    assert complaints == []
+    assert annotations.is_relevant
+    assert annotations.neutral == value
+
+
 @pytest.mark.parametrize(
     ("help_text", "what"),
     [
@@ -33,6 +41,8 @@ def test_the_last_paragraph_is_read():
         ("Type: name\nType: path", "repeated"),
         ("Results: unafected", "should be `Results: unaffected`"),
         ("Results: Unaffected.", "should be `Results: unaffected`"),
+        ("Results: unaffected at", "should be `Results: unaffected`"),
+        ("Results: unaffected at 0.5", "y, n or a number"),
         ("Axis: optimizer", "no name in capitals"),
         ("Axis: A B", "no name in capitals"),
     ],

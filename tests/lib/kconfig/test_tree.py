@@ -6,6 +6,8 @@ import pytest
 
 from lib.kconfig import ConfigError, Policy, load_tree
 from lib.kconfig.build import RESERVED_NAMES
+from lib.kconfig.explain import explain
+from lib.kconfig.reference import reference
 
 
 def write(root, text: str) -> None:
@@ -78,6 +80,23 @@ def test_no_kconfig_file(tmp_path):
             'default "2" is out of range',
         ),
         ('config A\n\tbool "a"\n\thelp\n\t  Results: none\n', "Kconfig:1:", "unaffected"),
+        (
+            'config A\n\tint "a"\n\tdefault 1\n\thelp\n\t  Results: unaffected at n\n',
+            "Kconfig:1:",
+            "neutral at a value",
+        ),
+        (
+            'choice\n\tprompt "c"\nconfig C_X\n\tbool "x"\n\thelp\n'
+            "\t  Results: unaffected at n\nendchoice\n",
+            "Kconfig:3:",
+            "neutral at a value",
+        ),
+        (
+            'choice\n\tprompt "c"\n\thelp\n\t  Results: unaffected at n\n'
+            'config C_X\n\tbool "x"\nendchoice\n',
+            "Kconfig:1:",
+            "takes only `Results:`",
+        ),
         ('config A_B\n\tint "a"\n\tdefault 1\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "only a bool"),
         ('config B\n\tbool "a"\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "begins with A_"),
         ('config A\n\ttristate "a"\n', "Kconfig:1:", "is a tristate"),
@@ -149,6 +168,25 @@ def test_a_choice_can_say_results_unaffected_for_all_its_members(tmp_path):
     assert not tree.groups["C"].is_relevant
     assert not tree.symbols["C_X"].is_relevant
     assert tree.relevant_names == ()
+
+
+def test_an_option_at_its_neutral_value_is_not_hashed(tmp_path):
+    """So that an option which is new, and off, leaves every earlier run what it was."""
+    old = 'config A\n\tint "a"\n\tdefault 1\n'
+    new = old + (
+        'config B\n\tint "b"\n\tdefault 0\n\thelp\n\t  Results: unaffected at 0\n'
+        'config C\n\tbool "c"\n\thelp\n\t  Results: unaffected at n\n'
+    )
+    write(tmp_path, old)
+    before = load_tree(tmp_path).resolve([]).typed()
+    write(tmp_path, new)
+    base = load_tree(tmp_path).resolve([])
+    assert base.typed().hash == before.hash
+    assert base.typed().relevant_names == ("A",)
+    assert base.derive({"B": "2"}, "test").typed().relevant() == {"A": 1, "B": 2}
+    assert base.derive({"C": "y"}, "test").typed().relevant() == {"A": 1, "C": True}
+    assert "results unaffected at 0" in reference(base.tree)
+    assert "results: unaffected at n" in explain(base, "C")
 
 
 def test_reserved_names_are_those_of_config_py():
