@@ -1,7 +1,7 @@
 """Expand a configuration into its runs: the product of its axes, without impossible pairs.
 
 Pure: configuration in, runs out. The order of the runs is the order of the Kconfig tree, then of
-the sweep, then of the seeds.
+the sweep, then of the seeds; arms of another budget come last.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from lib.arms import arm_label, empty_axis, exclusion, run_settings
+from lib.arms import arm_label, budget_label, empty_axis, exclusion, run_settings
 from lib.kconfig import Configuration
+from scripts.matrix.extra_budget import OPTIONS, check_extra_budget, extend
 
 # Axes that the exclusion rules speak of; every other axis is expanded inside a possible pair.
 PAIRED_AXES = ("OPTIMIZER", "PRUNING_METHOD")
 
 # Symbols that say which runs there are rather than what a run does; a run has them at one value.
-OF_A_RUN = {"SEEDS": "1", "SWEEP": ""}
+OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "EXTRA_BUDGET": "none"}
 
 LABEL = "matrix"
 
@@ -28,6 +29,8 @@ class Run:
     configuration: Configuration
     axes: dict[str, Any]
     arm: str
+    budget: str
+    """What it trains more than the options of length and batch say: "", "+21%steps"."""
 
     @property
     def hash(self) -> str:
@@ -49,6 +52,7 @@ def expand(configuration: Configuration) -> Expansion:
     for axis, members in configuration.axes().items():
         if not members:
             raise ValueError(empty_axis(configuration, axis))
+    check_extra_budget(configuration)
     config = configuration.typed()
     sweep = configuration.sweep()
     seeds = range(config.SEED, config.SEED + config.SEEDS)
@@ -59,7 +63,11 @@ def expand(configuration: Configuration) -> Expansion:
     )
     base = configuration.derive(OF_A_RUN, LABEL)
     seen: dict[str, Run] = {}
-    for arm_axes, arm in _arms(base, expansion):
+    arms = extend(config.EXTRA_BUDGET, list(_arms(base, expansion)), LABEL)
+    for option in OPTIONS:
+        if percents := {axes[option] for axes, _ in arms if option in axes}:
+            expansion.axes[option] = [0, *sorted(percents)]
+    for arm_axes, arm in arms:
         for sweep_axes, swept in _sweeps(arm, sweep):
             for seed in seeds:
                 axes = arm_axes | sweep_axes | {"SEED": seed}
@@ -114,5 +122,6 @@ def _run(configuration: Configuration, axes: dict[str, Any], sweep_axes: dict[st
     settings = run_settings(configuration.typed())
     label = arm_label(settings)
     # What the label says already is not said twice.
-    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name != "TARGET_SPARSITY"]
-    return Run(configuration, axes, " ".join([label, *extra]))
+    said = ("TARGET_SPARSITY", *OPTIONS)
+    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name not in said]
+    return Run(configuration, axes, " ".join([label, *extra]), budget_label(settings))

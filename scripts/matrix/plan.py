@@ -15,7 +15,7 @@ from typing import Any
 from gpt2.budget import check_fit, tokens_per_step, total_steps
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
-from lib.arms import run_settings
+from lib.arms import budget_label, run_settings
 from lib.cli import ROOT
 from lib.current import config_file
 from lib.files import write_atomic
@@ -96,12 +96,15 @@ class Plan:
                     "arm": planned.run.arm,
                     "seed": planned.settings["SEED"],
                     "axes": planned.run.axes,
+                    "budget": planned.run.budget,
                     "steps": planned.steps,
                     "tokens": planned.tokens,
                 }
                 for planned in self.runs
             ],
-            "baseline": self.baseline(),
+            "budget": self.budget,
+            "baseline": self.baseline(self.budget),
+            "baselines": {budget: self.baseline(budget) for budget in self.other_budgets},
             "skipped": [
                 {"axes": axes, "reason": reason} for axes, reason in self.expansion.skipped
             ],
@@ -118,10 +121,27 @@ class Plan:
         except (OSError, ValueError, KeyError, TypeError):
             return now()
 
-    def baseline(self) -> str | None:
-        """The arm that others are compared with: the first that prunes nothing."""
-        dense = (p.run.arm for p in self.runs if p.settings["PRUNING_METHOD"] == "none")
-        return next(dense, None) if len({p.run.arm for p in self.runs}) > 1 else None
+    @property
+    def budget(self) -> str:
+        """The plan's own budget, of which alone the verdict speaks: what its options say or, where
+        a sweep leaves that out, what comes first."""
+        own = budget_label(self.config)
+        budgets = [planned.run.budget for planned in self.runs]
+        return own if own in budgets else budgets[0]
+
+    @property
+    def other_budgets(self) -> list[str]:
+        """The budgets of runs that are not compared with the plan's own, in the plan's order."""
+        budgets = dict.fromkeys(planned.run.budget for planned in self.runs)
+        return [budget for budget in budgets if budget != self.budget]
+
+    def baseline(self, budget: str) -> str | None:
+        """The arm that the others of a budget are compared with: dense AdamW or, where that is not
+        planned, the first arm that prunes nothing. None where there is nothing to compare."""
+        runs = [planned for planned in self.runs if planned.run.budget == budget]
+        dense = [p for p in runs if p.settings["PRUNING_METHOD"] == "none"]
+        dense.sort(key=lambda planned: planned.settings["OPTIMIZER"] != "adamw")
+        return dense[0].run.arm if dense and len({p.run.arm for p in runs}) > 1 else None
 
     def parity(self) -> dict[str, dict[str, Any]]:
         """Every option that can change a result, is not compared, and yet differs between arms.

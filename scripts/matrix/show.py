@@ -85,9 +85,10 @@ def _costs(planned: PlannedRun, seconds: float | None) -> tuple[str, ...]:
 
 
 def _budget(plan: Plan) -> list[str]:
-    first = plan.runs[0]
-    lines = []
-    if len({planned.tokens for planned in plan.runs}) > 1:
+    own = [planned for planned in plan.runs if planned.run.budget == plan.budget]
+    first = own[0]
+    lines = _other_budgets(plan)
+    if len({planned.tokens for planned in own}) > 1:
         lines.append(
             "The runs do not train on equally many tokens: their rows are not one ranking."
         )
@@ -100,6 +101,22 @@ def _budget(plan: Plan) -> list[str]:
     lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")
+    return lines
+
+
+def _other_budgets(plan: Plan) -> list[str]:
+    """Which runs are no part of the main ranking, each budget in a line."""
+    lines = []
+    for budget in plan.other_budgets:
+        runs = [planned for planned in plan.runs if planned.run.budget == budget]
+        lines.append(
+            f"NOT THE SAME BUDGET: {_counted(len(runs), 'run')} with {budget}; the report compares "
+            "them among themselves only."
+        )
+    if plan.config.EXTRA_BUDGET != "none" and not lines:
+        lines.append(
+            f"EXTRA_BUDGET={plan.config.EXTRA_BUDGET}: no arm of this plan has an extra budget."
+        )
     return lines
 
 
