@@ -73,6 +73,18 @@ def run_settings(config: Config) -> dict[str, Any]:
     return settings
 
 
+def target_sparsity(settings: Settings) -> float:
+    """The share of the prunable weights that shall be zero at the end; 0 for a dense arm.
+
+    A pattern that keeps N of M weights has its own: 1 - N/M. Needs the values of one run.
+    """
+    if not settings["PRUNING"]:
+        return 0.0
+    if settings["PRUNING_PATTERN"] == "unstructured":
+        return settings["TARGET_SPARSITY"]
+    return 1.0 - settings["PRUNING_N"] / settings["PRUNING_M"]
+
+
 def method_label(settings: Settings) -> str:
     """The arm's pruning: "", "magnitude@50%", "bitter1@50%"."""
     method = settings["PRUNING_METHOD"]

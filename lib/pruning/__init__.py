@@ -11,26 +11,25 @@ from typing import Any
 import torch
 from torch import nn
 
+from lib.arms import target_sparsity
 from lib.pruning.distributions import DISTRIBUTIONS
+from lib.pruning.gradual import GradualPruner
 from lib.pruning.lookup import lookup
-from lib.pruning.pruner import (
-    GradualPruner,
-    NoPruning,
-    PruneEvent,
-    Pruner,
-    SparsityReport,
-    check_outcome,
-)
+from lib.pruning.pattern import PATTERNS
+from lib.pruning.protocol import NoPruning, PruneEvent, Pruner, SparsityReport, check_outcome
 from lib.pruning.schedule import SCHEDULES, build_schedule
 from lib.pruning.scope import SCOPES, prunable_parameters
-from lib.pruning.scores import SCORES
+from lib.pruning.scores import SCORES, Score, build_score
+from lib.rng import stream_seed
 
 __all__ = [
     "DISTRIBUTIONS",
     "METHODS",
+    "PATTERNS",
     "SCHEDULES",
     "SCOPES",
     "SCORES",
+    "Criterion",
     "GradualPruner",
     "Method",
     "NoPruning",
@@ -43,22 +42,47 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What a method decides; all the rest is the same for every method."""
+
+    score: Score
+    distribution: str | None
+    """In place of the configured one; None: the configured one."""
+
+
+@dataclass(frozen=True)
 class Method:
     """One line of the registry."""
 
     summary: str
     """One line for the generated tables."""
-    score: Callable[[Mapping[str, Any]], str | None]
-    """score(settings) -> name of the keep score; None: nothing is pruned."""
+    criterion: Callable[[Mapping[str, Any]], Criterion | None]
+    """criterion(settings) -> how weights are chosen; None: nothing is pruned."""
+
+
+def by_score(name: str) -> Callable[[Mapping[str, Any]], Criterion]:
+    """The criterion of a method that is one score."""
+    return lambda settings: Criterion(build_score(name, settings), distribution=None)
+
+
+def by_variant(settings: Mapping[str, Any]) -> Criterion:
+    """The bitter variant that is configured; bitter4 is bitter3 with a distribution of its own."""
+    variant = settings["ADAMWPRUNE_VARIANT"]
+    distribution = "depth" if variant == "bitter4" else None
+    return Criterion(build_score(variant, settings), distribution)
 
 
 METHODS: dict[str, Method] = {
     "none": Method("every weight stays", lambda settings: None),
-    "magnitude": Method("smallest |w| first, any optimizer", lambda settings: "magnitude"),
-    "state": Method(
-        "scored by the optimizer's own moments (needs adamwprune)",
-        lambda settings: settings["ADAMWPRUNE_VARIANT"],
+    "magnitude": Method("smallest |w| first, any optimizer", by_score("magnitude")),
+    "movement": Method("what moved toward zero first", by_score("movement")),
+    "movement-displacement": Method(
+        "what ended nearer to zero than it began first", by_score("movement-displacement")
     ),
+    "random": Method("any weight; the floor of every comparison", by_score("random")),
+    "obd": Method("smallest w^2 v first, v as diagonal Fisher", by_score("obd")),
+    "salpha": Method("smallest |w| v^alpha first", by_score("salpha")),
+    "state": Method("scored by the optimizer's own moments (needs adamwprune)", by_variant),
 }
 
 
@@ -71,29 +95,33 @@ def build_pruner(
 ) -> Pruner:
     """The pruner of a run; with method none or target 0 it is `NoPruning`.
 
-    named_parameters: of the plain model (no wrapper's prefix); optimizer: the one that trains
-    them; settings: typed values by configuration symbol; total_steps: optimizer steps of the run.
-    Raises ValueError for unknown names and for a ramp or target that cannot be met.
+    named_parameters: of the plain model (no wrapper's prefix), with the weights that training
+    starts from; optimizer: the one that trains them; settings: typed values by configuration
+    symbol; total_steps: optimizer steps of the run.
+    Raises ValueError for unknown names, for a pattern that is none, and for a ramp or target that
+    cannot be met.
     """
-    score = lookup(METHODS, method, "pruning method").score(settings)
-    if score is None:
+    criterion = lookup(METHODS, method, "pruning method").criterion(settings)
+    if criterion is None:
         return NoPruning()
+    pattern = lookup(PATTERNS, settings["PRUNING_PATTERN"], "pruning pattern")(settings)
     schedule = build_schedule(
         settings["PRUNING_SCHEDULE"],
-        target=settings["TARGET_SPARSITY"],
+        target=target_sparsity(settings),
         begin_pct=settings["PRUNING_BEGIN_PCT"],
         end_pct=settings["PRUNING_END_PCT"],
         frequency=settings["PRUNING_FREQUENCY"],
         total_steps=total_steps,
     )
+    distribution = criterion.distribution or settings["PRUNING_DISTRIBUTION"]
     pruner = GradualPruner(
         prunable_parameters(settings["PRUNING_SCOPE"], named_parameters),
         optimizer,
         schedule=schedule,
-        distribution=lookup(
-            DISTRIBUTIONS, settings["PRUNING_DISTRIBUTION"], "pruning distribution"
-        ),
-        score=lookup(SCORES, score, "keep score"),
+        distribution=lookup(DISTRIBUTIONS, distribution, "pruning distribution"),
+        pattern=pattern,
+        score=criterion.score,
+        seed=stream_seed(settings["SEED"], "pruning"),
     )
     # Nothing to prune must also mean nothing gated: the run is the dense one bit for bit.
     return pruner if schedule.target > 0 else NoPruning()

@@ -113,7 +113,7 @@ def test_dropping_eps_is_refused_when_pruning():
     [
         ("magnitud", {}, "no pruning method 'magnitud'; did you mean magnitude"),
         ("state", {"ADAMWPRUNE_VARIANT": "bitter99"}, "no keep score 'bitter99'; did you mean"),
-        ("magnitude", {"PRUNING_SCHEDULE": "cubic"}, "no pruning schedule 'cubic'; choose one of"),
+        ("magnitude", {"PRUNING_SCHEDULE": "cubic"}, "no pruning schedule 'cubic'; did you mean"),
         ("magnitude", {"PRUNING_DISTRIBUTION": "glob"}, "no pruning distribution 'glob'; did you"),
         ("magnitude", {"PRUNING_SCOPE": "head"}, "no pruning scope 'head'"),
         ("magnitude", {"TARGET_SPARSITY": 1.0}, "target sparsity 1.0"),
@@ -139,9 +139,15 @@ def test_none_is_a_real_pruner():
 def test_descriptions_for_the_log_and_the_metrics():
     run = Run().train()
     assert run.pruner.describe() == (
-        "50% of 89 weights in 2 tensors, smallest |w| first, steps 20 to 60, every 7"
+        "50% of 89 weights in 2 tensors, unstructured, smallest |w| first, steps 20 to 60, every 7"
     )
-    assert run.events[-1].row() == {"target": 0.5, "achieved": 44 / 89, "newly_pruned": 0}
+    assert run.events[-1].row() == {
+        "target": 0.5,
+        "achieved": 44 / 89,
+        "newly_pruned": 0,
+        "per_tensor": run.pruner.report().per_tensor,
+        "waited_steps": 0,
+    }
 
 
 def test_the_outcome_is_judged_by_the_weights():

@@ -17,6 +17,8 @@ OPTIMIZER = {
 
 
 PRUNING = {
+    "PRUNING": True,
+    "SEED": 5,
     "TARGET_SPARSITY": 0.5,
     "PRUNING_SCHEDULE": "zhu-gupta",
     "PRUNING_BEGIN_PCT": 25,
@@ -24,7 +26,12 @@ PRUNING = {
     "PRUNING_FREQUENCY": 7,
     "PRUNING_SCOPE": "blocks",
     "PRUNING_DISTRIBUTION": "uniform",
+    "PRUNING_PATTERN": "unstructured",
+    "PRUNING_N": None,
+    "PRUNING_M": None,
+    "PRUNING_ALPHA": 0.25,
     "ADAMWPRUNE_VARIANT": "bitter1",
+    "ADAMWPRUNE_NORMALISE": False,
 }
 
 
