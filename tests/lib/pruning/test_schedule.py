@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.pruning.schedule import SCHEDULES, Schedule, build_schedule, linear, zhu_gupta
+from lib.pruning.schedule import (
+    SCHEDULES,
+    Schedule,
+    build_schedule,
+    late_cubic,
+    linear,
+    zhu_gupta,
+)
+
+RAMPS = ("late-cubic", "linear", "zhu-gupta")
 
 
 def schedule(**changes):
@@ -26,6 +35,7 @@ def events(schedule):
     [
         (linear, [0.05, 0.125, 0.25, 0.375, 0.45]),
         (zhu_gupta, [0.1355, 0.2891, 0.4375, 0.4922, 0.4995]),
+        (late_cubic, [0.0005, 0.0078, 0.0625, 0.2109, 0.3645]),
     ],
 )
 def test_known_answers(shape, expected):
@@ -40,15 +50,25 @@ def test_jaxpruner_example():
     assert events(s) == [0, 5, 10, 15, 20]
 
 
-def test_zhu_gupta_prunes_early():
-    # The mirror image p^3 would be at an eighth of the target here.
+def test_zhu_gupta_prunes_early_and_late_cubic_is_its_mirror_image():
     assert schedule().sparsity(5000) > 0.5 * 0.5
+    assert schedule(shape=late_cubic).sparsity(5000) < 0.5 * 0.5
+    for progress in (0.0, 0.125, 0.5, 0.75, 1.0):
+        assert late_cubic(progress) == 1 - zhu_gupta(1 - progress)
+
+
+@pytest.mark.parametrize(("shape", "mean"), [(zhu_gupta, 0.75), (linear, 0.5), (late_cubic, 0.25)])
+def test_mean_over_the_ramp(shape, mean):
+    s = schedule(shape=shape)
+    values = [s.sparsity(t) for t in range(2500, 7501)]
+    assert sum(values) / len(values) == pytest.approx(mean * s.target, abs=1e-4)
 
 
 def test_share_removed_by_the_last_of_twenty_updates():
-    for shape, share in ((zhu_gupta, 0.5 * 0.05**3), (linear, 0.025)):
+    # 0.006 %, 2.5 % and 7.1 % of the weights at a target of one half.
+    for shape, share in ((zhu_gupta, 0.00006), (linear, 0.025), (late_cubic, 0.0713)):
         s = schedule(shape=shape, begin=0, end=20, frequency=1, total_steps=20)
-        assert s.sparsity(20) - s.sparsity(19) == pytest.approx(share)
+        assert s.sparsity(20) - s.sparsity(19) == pytest.approx(share, abs=5e-6 + 1e-3 * share)
 
 
 def test_events_follow_the_frequency_and_end_on_the_end():
@@ -65,15 +85,14 @@ def test_a_ramp_without_length_is_one_event_at_the_target():
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(
-    name=st.sampled_from(sorted(SCHEDULES)),
+    name=st.sampled_from(RAMPS),
     target=st.floats(0, 0.999),
     begin=st.integers(0, 50),
     length=st.integers(1, 100),
 )
 def test_rises_from_zero_to_exactly_the_target_and_stays(name, target, begin, length):
-    s = schedule(
-        shape=SCHEDULES[name], target=target, begin=begin, end=begin + length, total_steps=200
-    )
+    shape = SCHEDULES[name].shape
+    s = schedule(shape=shape, target=target, begin=begin, end=begin + length, total_steps=200)
     values = [s.sparsity(t) for t in range(200)]
     assert all(low <= high for low, high in zip(values, values[1:], strict=False))
     assert set(values[: begin + 1]) == {0.0}
@@ -90,6 +109,52 @@ def test_built_from_per_cents_with_an_automatic_frequency():
     assert (s.begin, s.end, s.frequency, s.shape) == (75, 225, 50, linear)
     s = build_schedule("linear", target=0.5, begin_pct=0, end_pct=100, frequency=3, total_steps=10)
     assert (s.begin, s.end, s.frequency) == (0, 10, 3)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    name=st.sampled_from(sorted(SCHEDULES)),
+    begin_pct=st.integers(0, 99),
+    length_pct=st.integers(0, 100),
+    frequency=st.integers(0, 60),
+    total_steps=st.integers(100, 400),
+)
+def test_events_start_and_end_with_the_ramp(name, begin_pct, length_pct, frequency, total_steps):
+    s = build_schedule(
+        name,
+        target=0.5,
+        begin_pct=begin_pct,
+        end_pct=min(100, begin_pct + 1 + length_pct),
+        frequency=frequency,
+        total_steps=total_steps,
+    )
+    found = events(s)
+    assert (found[0], found[-1]) == (s.begin, s.end)
+    gaps = [later - earlier for earlier, later in zip(found, found[1:], strict=False)]
+    assert all(gap == s.frequency for gap in gaps[:-1])
+    assert all(1 <= gap <= s.frequency for gap in gaps)
+    assert s.sparsity(s.end) == 0.5 == s.sparsity(total_steps)
+    assert s.sparsity(s.begin - 1) == 0.0
+
+
+@pytest.mark.parametrize("frequency", [0, 7])
+def test_one_shot_and_constant_have_one_event(frequency):
+    asked = {"target": 0.5, "end_pct": 75, "frequency": frequency, "total_steps": 200}
+    one_shot = build_schedule("one-shot", begin_pct=25, **asked)
+    assert events(one_shot) == [50]
+    assert [one_shot.sparsity(t) for t in (49, 50, 200)] == [0.0, 0.5, 0.5]
+    assert events(build_schedule("one-shot", begin_pct=0, **asked)) == [1]
+    constant = build_schedule("constant", begin_pct=25, **asked)
+    assert events(constant) == [1]
+    assert [constant.sparsity(t) for t in (0, 1, 200)] == [0.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_the_metadata_fills_the_tables(name):
+    entry = SCHEDULES[name]
+    assert entry.summary.isascii()
+    assert "S" in entry.formula
+    assert (entry.shape(1.0), entry.ramp(25, 75)[1] <= 75) == (1.0, True)
 
 
 @pytest.mark.parametrize(
