@@ -10,8 +10,9 @@ from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import DataError, open_dataset, verify
 from gpt2.ready import ready
 from gpt2.trainers.base import BaseGPT2Trainer, Diverged
-from gpt2.trainers.summary import describe_run, describe_training, target_sparsity
+from gpt2.trainers.summary import describe_run, describe_training
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
+from lib.arms import target_sparsity
 from lib.clock import Clock
 from lib.console import Console, duration
 from lib.cpu import usable_cores

@@ -11,6 +11,7 @@ import torch
 
 from gpt2.budget import shape_key, tokens_per_step
 from gpt2.trainers.base import BaseGPT2Trainer
+from lib.arms import target_sparsity
 from lib.flops import flops_per_token, matmul_parameters
 from lib.memory import memory_split, peak_device_memory, peak_rss_bytes
 from lib.pruning import SparsityReport
@@ -33,11 +34,6 @@ def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[s
         "seed": settings["SEED"],
         "shape": shape_key(settings),
     }
-
-
-def target_sparsity(settings: dict[str, Any]) -> float:
-    """0 for an arm that prunes nothing."""
-    return settings["TARGET_SPARSITY"] if settings["PRUNING"] else 0.0
 
 
 def describe_training(trainer: BaseGPT2Trainer, started: float) -> dict[str, Any]:

@@ -147,12 +147,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(train, final_wei
 
 def test_a_run_that_cannot_go_on_is_failed_with_its_reason(train, monkeypatch):
     """Final: the same configuration would end so again, and `make` must not try for ever."""
-    from lib.pruning import pruner
+    from lib.pruning import gradual
 
     def not_finite(*arguments):
         raise ValueError("the pruning score of a tensor is not finite")
 
-    monkeypatch.setattr(pruner, "keep_scores", not_finite)
+    monkeypatch.setattr(gradual, "keep_scores", not_finite)
     outcome, _ = train(PRUNING_METHOD="magnitude")
     assert outcome.status == "failed"
     assert "is not finite" in outcome.reason
