@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 
+from lib.optimizers.adam import adam
 from lib.optimizers.adamw import adamw
+from lib.optimizers.adamwadv import adamwadv
 from lib.optimizers.adamwprune import adamwprune
 from lib.optimizers.groups import (
     GroupDescription,
@@ -30,6 +32,7 @@ from lib.optimizers.hooks import (
     reset_interval,
     steps_since_reset,
 )
+from lib.optimizers.sgd import sgd
 
 __all__ = [
     "OPTIMIZERS",
@@ -49,13 +52,13 @@ __all__ = [
     "steps_since_reset",
 ]
 
-ADAM_SETTINGS = {
+MOMENT_SETTINGS = {
     "LEARNING_RATE": "learning_rate",
     "BETA1": "beta1",
     "BETA2": "beta2",
     "EPSILON": "epsilon",
-    "WEIGHT_DECAY": "weight_decay",
 }
+ADAM_SETTINGS = MOMENT_SETTINGS | {"WEIGHT_DECAY": "weight_decay"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,29 @@ class OptimizerEntry:
 
 
 OPTIMIZERS: dict[str, OptimizerEntry] = {
+    "sgd": OptimizerEntry(
+        summary="gradient descent with momentum, coupled decay",
+        build=sgd,
+        settings={
+            "LEARNING_RATE": "learning_rate",
+            "SGD_LEARNING_RATE_FACTOR": "sgd_learning_rate_factor",
+            "SGD_MOMENTUM": "sgd_momentum",
+            "SGD_WEIGHT_DECAY": "sgd_weight_decay",
+        },
+        formula="g += wd w; buf = momentum buf + g; w -= factor lr buf",
+        source="Polyak 1964; Sutskever et al. 2013",
+        equals="torch.optim.SGD(fused=True), bit for bit",
+        weakness="one rate for all coordinates: rare tokens and badly scaled tensors hardly train",
+    ),
+    "adam": OptimizerEntry(
+        summary="Adam, coupled decay",
+        build=adam,
+        settings=MOMENT_SETTINGS | {"ADAM_WEIGHT_DECAY": "adam_weight_decay"},
+        formula="g += wd w; w -= lr m_hat / (sqrt(v_hat) + eps)",
+        source="Kingma and Ba 2015",
+        equals="torch.optim.Adam(fused=True), bit for bit; without decay AdamW without decay",
+        weakness="decay is divided by sqrt(v): weights with large gradients hardly decay",
+    ),
     "adamw": OptimizerEntry(
         summary="Adam with decoupled weight decay",
         build=adamw,
@@ -90,6 +116,15 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         source="Loshchilov and Hutter 2019",
         equals="torch.optim.AdamW(fused=True), bit for bit",
         weakness="one spiked gradient inflates v for about 1/(1 - beta2) steps",
+    ),
+    "adamwadv": OptimizerEntry(
+        summary="AdamW with AMSGrad",
+        build=adamwadv,
+        settings=ADAM_SETTINGS,
+        formula="vmax = max(vmax, v); w *= 1 - lr wd; w -= lr m_hat / (sqrt(vmax_hat) + eps)",
+        source="Reddi, Kale and Kumar 2018",
+        equals="torch.optim.AdamW(amsgrad=True, fused=True), bit for bit",
+        weakness="one spiked gradient makes the steps of its coordinates small for ever",
     ),
     "adamwprune": OptimizerEntry(
         summary="a base optimizer whose moments can score the pruning (method state)",

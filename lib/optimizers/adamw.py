@@ -8,13 +8,10 @@ where the loop takes 532 ms, and differs from it in the last bits only.
 """
 
 import torch
-from torch import Tensor
 
 from lib.optimizers.checks import check_betas, check_non_negative
 from lib.optimizers.groups import NamedParameters, parameter_groups
-
-# torch >= 2.4 has fused AdamW for both; elsewhere torch picks foreach or the loop.
-FUSED_DEVICES = ("cpu", "cuda")
+from lib.optimizers.kernels import can_all_be_fused
 
 
 def adamw(
@@ -35,20 +32,10 @@ def adamw(
     check_non_negative(learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay)
     check_betas(beta1=beta1, beta2=beta2)
     groups = parameter_groups(named_parameters, weight_decay=weight_decay)
-    parameters = [parameter for group in groups for parameter in group["params"]]
     return torch.optim.AdamW(
         groups,
         lr=learning_rate,
         betas=(beta1, beta2),
         eps=epsilon,
-        fused=all(can_be_fused(parameter) for parameter in parameters),
+        fused=can_all_be_fused(groups),
     )
-
-
-def can_be_fused(parameter: Tensor) -> bool:
-    """Whether the fused kernel is right for this parameter.
-
-    The kernel of the CPU walks weight and gradient by address. A transposed weight whose gradient
-    is laid out differently is trained with the wrong elements, without an error (torch 2.13).
-    """
-    return parameter.device.type in FUSED_DEVICES and parameter.is_contiguous()

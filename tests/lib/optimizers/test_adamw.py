@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from lib.optimizers import optimizer_state_bytes
 from lib.optimizers.adamw import adamw
+from tests.lib.optimizers.harness import counted_reads
 
 SETTINGS = {
     "learning_rate": 1e-2,
@@ -151,3 +153,20 @@ def test_two_runs_are_bitwise_equal():
     train(adamw(first, **SETTINGS), first, 5)
     train(adamw(second, **SETTINGS), second, 5)
     assert all(torch.equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True))
+
+
+def test_the_host_never_waits():
+    named = parameters()
+    optimizer = adamw(named, **SETTINGS)
+    with counted_reads() as reads:
+        train(optimizer, named, 3)
+    assert reads.count == 0
+
+
+def test_holds_no_more_than_weights_gradients_and_two_moments():
+    named = [("blocks.0.w", nn.Parameter(torch.ones(64, 64))), ("b", nn.Parameter(torch.ones(64)))]
+    optimizer = adamw(named, **SETTINGS)
+    train(optimizer, named, 1)
+    weights = sum(p.numel() * p.element_size() for _, p in named)
+    # The counters of the steps are 4 bytes a tensor.
+    assert 2 * weights + optimizer_state_bytes(optimizer) <= 4.0 * weights + 4 * len(named)

@@ -10,6 +10,7 @@ SETTINGS = {
     "BETA2": 0.95,
     "EPSILON": 1e-8,
     "WEIGHT_DECAY": 0.1,
+    "ADAM_WEIGHT_DECAY": 0.1,
 }
 
 
@@ -24,7 +25,7 @@ def trajectory(name, settings):
     return [p.detach() for _, p in named], optimizer.state_dict()
 
 
-@pytest.mark.parametrize("base", ["adamw"])
+@pytest.mark.parametrize("base", ["adam", "adamw", "adamwadv"])
 def test_is_its_base_bit_for_bit_and_owns_nothing(base):
     weights, base_state = trajectory(base, SETTINGS)
     ours, our_state = trajectory("adamwprune", SETTINGS | {"ADAMWPRUNE_BASE": base})

@@ -16,6 +16,10 @@ SETTINGS = {
     "BETA2": 0.95,
     "EPSILON": 1e-8,
     "WEIGHT_DECAY": 0.1,
+    "SGD_LEARNING_RATE_FACTOR": 50.0,
+    "SGD_MOMENTUM": 0.9,
+    "SGD_WEIGHT_DECAY": 0.1,
+    "ADAM_WEIGHT_DECAY": 0.1,
     "ADAMWPRUNE_BASE": "adamw",
     "BLOCK_SIZE": 64,
 }
@@ -25,7 +29,7 @@ def parameters():
     return [("a", nn.Parameter(torch.ones(5, 3))), ("b", nn.Parameter(torch.ones(3)))]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ["adam", "adamw", "adamwadv", "adamwprune"])
 def test_settings_reach_the_optimizer(name):
     decay, rest = build_optimizer(name, iter(parameters()), SETTINGS).param_groups
     assert (decay["lr"], decay["betas"], decay["eps"]) == (1e-2, (0.9, 0.95), 1e-8)
@@ -42,7 +46,7 @@ def test_every_declared_setting_is_needed(name):
 def test_unknown_names_get_a_near_one_or_the_list():
     with pytest.raises(ValueError, match="no optimizer 'adamprune'; did you mean adamwprune"):
         build_optimizer("adamprune", parameters(), SETTINGS)
-    with pytest.raises(ValueError, match="choose one of adamw, adamwprune"):
+    with pytest.raises(ValueError, match="choose one of .*adamw, adamwadv"):
         build_optimizer("zzz", parameters(), SETTINGS)
 
 
