@@ -17,8 +17,20 @@ EXCLUSIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "state pruning reads the moments of AdamWPrune: it needs OPTIMIZER=adamwprune",
     ),
     (
-        lambda arm: arm["OPTIMIZER"] == "adamwprune" and arm["PRUNING_METHOD"] == "magnitude",
-        "AdamWPrune takes none or state; its magnitude arm is ADAMWPRUNE_VARIANT=bitter1",
+        lambda arm: (
+            arm["OPTIMIZER"] == "adamwprune" and arm["PRUNING_METHOD"] not in ("none", "state")
+        ),
+        "AdamWPrune takes none or state; its magnitude arm is ADAMWPRUNE_VARIANT=bitter1, and "
+        "other methods go with its base as OPTIMIZER",
+    ),
+    (
+        lambda arm: arm["OPTIMIZER"] == "muon" and arm["PRUNING_METHOD"] != "none",
+        "Muon takes PRUNING_METHOD=none: its orthogonalised update moves weights that are pruned",
+    ),
+    (
+        lambda arm: arm["OPTIMIZER"] == "sgd" and arm["PRUNING_METHOD"] in ("obd", "salpha"),
+        "obd and salpha read the second moment, which SGD does not keep: they need an optimizer "
+        "of the Adam family, such as OPTIMIZER=adamw",
     ),
 )
 
@@ -85,18 +97,44 @@ def target_sparsity(settings: Settings) -> float:
     return 1.0 - settings["PRUNING_N"] / settings["PRUNING_M"]
 
 
+def optimizer_label(settings: Settings) -> str:
+    """The arm's optimizer: "adamw", "adamwspam-paper", "adamwprune-adam"."""
+    return _optimizer_label(settings["OPTIMIZER"], settings)
+
+
+def _optimizer_label(optimizer: str, settings: Settings) -> str:
+    if optimizer == "adamwspam":
+        return f"adamwspam-{settings['SPAM_PRESET']}"
+    if optimizer == "adamwprune" and settings["ADAMWPRUNE_BASE"] != "adamw":
+        return f"adamwprune-{_optimizer_label(settings['ADAMWPRUNE_BASE'], settings)}"
+    return optimizer
+
+
 def method_label(settings: Settings) -> str:
-    """The arm's pruning: "", "magnitude@50%", "bitter1@50%"."""
+    """The arm's pruning: "", "magnitude@50%", "magnitude@2:4", "bitter5+normalised@50%"."""
     method = settings["PRUNING_METHOD"]
     if method == "none":
         return ""
-    name = method if method != "state" else settings["ADAMWPRUNE_VARIANT"]
-    return f"{name}@{100 * settings['TARGET_SPARSITY']:g}%"
+    if settings["PRUNING_PATTERN"] == "unstructured":
+        extent = f"{100 * settings['TARGET_SPARSITY']:g}%"
+    else:
+        extent = f"{settings['PRUNING_N']}:{settings['PRUNING_M']}"
+    return f"{_score_label(method, settings)}@{extent}"
+
+
+def _score_label(method: str, settings: Settings) -> str:
+    if method == "salpha":
+        return f"salpha{settings['PRUNING_ALPHA']:g}"
+    if method != "state":
+        return method
+    # ADAMWPRUNE_NORMALISE has a value only where the variant has terms to normalise.
+    normalised = "+normalised" if settings["ADAMWPRUNE_NORMALISE"] else ""
+    return settings["ADAMWPRUNE_VARIANT"] + normalised
 
 
 def arm_label(settings: Settings) -> str:
     """What a run compares, apart from its seed: "adamw", "adamw+magnitude@50%"."""
-    arm = "+".join(filter(None, (settings["OPTIMIZER"], method_label(settings))))
+    arm = "+".join(filter(None, (optimizer_label(settings), method_label(settings))))
     return arm + budget_label(settings)
 
 

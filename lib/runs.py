@@ -34,10 +34,14 @@ def short_hash(config_hash: str) -> str:
 
 def run_name(config: Config) -> str:
     """The readable part of a run's folder name; safe in file names, URLs and Make targets."""
-    label = arm_label(run_settings(config))
-    arm = label.replace("+", "-").replace("@", "-").replace("%", "").replace(".", "_")
+    arm = arm_label(run_settings(config))
+    for unsafe, safe in _SAFE.items():
+        arm = arm.replace(unsafe, safe)
     return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
 
+
+# A colon ends a target of Make: 2:4 becomes 2of4.
+_SAFE = {"+": "-", "@": "-", "%": "", ".": "_", ":": "of"}
 
 _CUT_SHORT = (None, "interrupted")
 

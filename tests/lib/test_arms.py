@@ -1,6 +1,13 @@
 import pytest
 
-from lib.arms import arm_label, exclusion, run_settings, settings_of
+from lib.arms import (
+    arm_label,
+    exclusion,
+    optimizer_label,
+    run_settings,
+    settings_of,
+    target_sparsity,
+)
 from lib.kconfig import override_layer
 
 
@@ -13,6 +20,19 @@ from lib.kconfig import override_layer
         ("adamwprune", "none", None),
         ("adamwprune", "magnitude", "takes none or state"),
         ("adamwprune", "state", None),
+        ("adamwprune", "movement", "takes none or state"),
+        ("adamwprune", "obd", "takes none or state"),
+        ("adamwprune", "random", "other methods go with its base"),
+        ("adamwspam", "obd", None),
+        ("adamwspam", "state", "needs OPTIMIZER=adamwprune"),
+        ("sgd", "magnitude", None),
+        ("sgd", "movement", None),
+        ("sgd", "obd", "read the second moment"),
+        ("sgd", "salpha", "read the second moment"),
+        ("adam", "salpha", None),
+        ("muon", "none", None),
+        ("muon", "magnitude", "moves weights that are pruned"),
+        ("muon", "obd", "moves weights that are pruned"),
     ],
 )
 def test_impossible_pairs_have_a_reason(optimizer, method, why):
@@ -37,6 +57,29 @@ def test_impossible_pairs_have_a_reason(optimizer, method, why):
 )
 def test_labels(one_run, overrides, label):
     assert arm_label(one_run(**overrides)) == label
+
+
+def test_a_spam_arm_says_its_preset():
+    spam = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "paper", "ADAMWPRUNE_BASE": "adamwspam"}
+    assert optimizer_label(spam) == "adamwspam-paper"
+    assert optimizer_label(spam | {"OPTIMIZER": "adamwprune"}) == "adamwprune-adamwspam-paper"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "target"),
+    [
+        ({}, 0.0),
+        ({"PRUNING_METHOD": "magnitude", "TARGET_SPARSITY": "0.9"}, 0.9),
+        ({"PRUNING_METHOD": "magnitude", "PRUNING_PATTERN": "2-4"}, 0.5),
+        (
+            {"PRUNING_METHOD": "magnitude", "PRUNING_PATTERN": "n-m", "PRUNING_N": "1"}
+            | {"PRUNING_M": "8"},
+            0.875,
+        ),
+    ],
+)
+def test_the_target_follows_from_the_pattern(one_run, overrides, target):
+    assert target_sparsity(one_run(**overrides)) == target
 
 
 def test_several_runs_are_no_run(configure):

@@ -28,6 +28,29 @@ def test_the_name_says_the_arm_and_ends_with_the_hash(frozen):
     assert run.name == f"{run_name(config)}-{config.hash[:8]}"
 
 
+@pytest.mark.parametrize(
+    ("overrides", "arm"),
+    [
+        ({"PRUNING_METHOD": "magnitude", "PRUNING_PATTERN": "2-4"}, "adamw-magnitude-2of4"),
+        ({"PRUNING_METHOD": "salpha", "PRUNING_ALPHA": "-0.5"}, "adamw-salpha-0_5-50"),
+        ({"PRUNING_METHOD": "none", "EXTRA_ITERATIONS_PCT": "21"}, "adamw-21steps"),
+        (
+            {
+                "OPTIMIZER": "adamwprune",
+                "PRUNING_METHOD": "state",
+                "ADAMWPRUNE_VARIANT": "bitter9",
+                "ADAMWPRUNE_NORMALISE": "y",
+                "TARGET_SPARSITY": "0.625",
+            },
+            "adamwprune-bitter9-normalised-62_5",
+        ),
+    ],
+)
+def test_names_are_safe_in_file_names_and_make_targets(configure, overrides, arm):
+    config = configure(**{"OPTIMIZER": "adamw"} | overrides).typed()
+    assert run_name(config) == f"custom-pystdlib-{arm}-s1337"
+
+
 def test_a_frozen_run_is_its_configuration(frozen, tree):
     from lib.kconfig import read_layer
 
