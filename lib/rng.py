@@ -7,7 +7,7 @@ and the same batches.
 
 import hashlib
 
-STREAMS = ("init", "data", "dropout", "pruning")
+STREAMS = ("init", "data", "dropout", "pruning", "density")
 
 
 def stream_seed(seed: int, stream: str) -> int:

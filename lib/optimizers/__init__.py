@@ -33,6 +33,8 @@ from lib.optimizers.hooks import (
     steps_since_reset,
 )
 from lib.optimizers.sgd import sgd
+from lib.optimizers.spam import adamwspam
+from lib.optimizers.stable_spam import stable_spam
 
 __all__ = [
     "OPTIMIZERS",
@@ -59,6 +61,29 @@ MOMENT_SETTINGS = {
     "EPSILON": "epsilon",
 }
 ADAM_SETTINGS = MOMENT_SETTINGS | {"WEIGHT_DECAY": "weight_decay"}
+SPAM_SETTINGS = {
+    "LEARNING_RATE": "learning_rate",
+    "BETA1": "beta1",
+    "BETA2": "beta2",
+    "WEIGHT_DECAY": "weight_decay",
+    "SPAM_EPSILON": "epsilon",
+    "SPAM_ENABLE_CLIP": "enable_clip",
+    "SPAM_THETA": "theta",
+    "SPAM_CORRECTED_REFERENCE": "corrected_reference",
+    "SPAM_GRACE": "grace",
+    "SPAM_PERIODIC_RESET": "periodic_reset",
+    "SPAM_INTERVAL": "interval",
+    "SPAM_BIAS_RESET": "bias_reset",
+    "SPAM_WARMUP": "warmup",
+    "SPAM_WARMUP_STEPS": "warmup_steps",
+    "SPAM_WARMUP_FLOOR": "warmup_floor",
+    "SPAM_DETECT_SPIKES": "detect_spikes",
+    "SPAM_SPIKE_THRESHOLD": "spike_threshold",
+    "SPAM_LOG_NORMS": "log_norms",
+    "SPAM_AMSGRAD": "amsgrad",
+    "SPAM_DENSITY": "density",
+    "SEED": "seed",
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +150,30 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         source="Reddi, Kale and Kumar 2018",
         equals="torch.optim.AdamW(amsgrad=True, fused=True), bit for bit",
         weakness="one spiked gradient makes the steps of its coordinates small for ever",
+    ),
+    "adamwspam": OptimizerEntry(
+        summary="AdamW with a spike clip, momentum resets and a re-warm-up after each",
+        build=adamwspam,
+        settings=SPAM_SETTINGS,
+        formula="|g| <= sqrt(theta v_ref); every interval m = v = 0; AdamW at lr s_k, decay at lr",
+        source="Huang et al. 2025, arXiv 2501.06842",
+        equals="adamw, or adamwadv with AMSGrad, bit for bit with clip, reset and z-score off",
+        weakness="at theta 50 the second equal gradient of a rare row is clipped to 0.22 of it",
+    ),
+    "stable-spam": OptimizerEntry(
+        summary="AdamW on gradients clipped and normalised tensor by tensor, with momentum resets",
+        build=stable_spam,
+        settings=ADAM_SETTINGS
+        | {
+            "STABLE_SPAM_GAMMA1": "gamma1",
+            "STABLE_SPAM_GAMMA2": "gamma2",
+            "STABLE_SPAM_GAMMA3": "gamma3",
+            "STABLE_SPAM_INTERVAL": "interval",
+        },
+        formula="|g| > M_hat: g *= M_hat / max|g|; g *= mu_hat / (sqrt(nu_hat) ||g||); AdamW",
+        source="Huang et al. 2025, arXiv 2502.17055",
+        equals="the published form until its first reset, which restarts every correction",
+        weakness="every tensor's gradient gets a norm near 1: the global clip acts at each step",
     ),
     "adamwprune": OptimizerEntry(
         summary="a base optimizer whose moments can score the pruning (method state)",

@@ -22,6 +22,27 @@ SETTINGS = {
     "ADAM_WEIGHT_DECAY": 0.1,
     "ADAMWPRUNE_BASE": "adamw",
     "BLOCK_SIZE": 64,
+    "SEED": 1,
+    "SPAM_EPSILON": 1e-8,
+    "SPAM_ENABLE_CLIP": True,
+    "SPAM_THETA": 50.0,
+    "SPAM_CORRECTED_REFERENCE": True,
+    "SPAM_GRACE": 20,
+    "SPAM_PERIODIC_RESET": True,
+    "SPAM_INTERVAL": 1000,
+    "SPAM_BIAS_RESET": True,
+    "SPAM_WARMUP": True,
+    "SPAM_WARMUP_STEPS": 100,
+    "SPAM_WARMUP_FLOOR": 0.001,
+    "SPAM_DETECT_SPIKES": True,
+    "SPAM_SPIKE_THRESHOLD": 2.0,
+    "SPAM_LOG_NORMS": False,
+    "SPAM_AMSGRAD": True,
+    "SPAM_DENSITY": 1.0,
+    "STABLE_SPAM_GAMMA1": 0.7,
+    "STABLE_SPAM_GAMMA2": 0.9,
+    "STABLE_SPAM_GAMMA3": 0.999,
+    "STABLE_SPAM_INTERVAL": 1000,
 }
 
 
@@ -29,7 +50,9 @@ def parameters():
     return [("a", nn.Parameter(torch.ones(5, 3))), ("b", nn.Parameter(torch.ones(3)))]
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "adamwadv", "adamwprune"])
+@pytest.mark.parametrize(
+    "name", ["adam", "adamw", "adamwadv", "adamwspam", "stable-spam", "adamwprune"]
+)
 def test_settings_reach_the_optimizer(name):
     decay, rest = build_optimizer(name, iter(parameters()), SETTINGS).param_groups
     assert (decay["lr"], decay["betas"], decay["eps"]) == (1e-2, (0.9, 0.95), 1e-8)

@@ -1,0 +1,172 @@
+"""Stable-SPAM (Huang et al. 2025, arXiv 2502.17055): clip and normalise each tensor's gradient.
+
+Step t, for every tensor; x_hat is x divided by the sum of its weights, 1 - gamma^updates:
+
+    if t mod interval == 0: m = v = 0, and the bias correction of m and v starts afresh
+    M = g3 M + (1 - g3) max|g|;  elements with |g| > M_hat become g / max|g| * M_hat
+    q = ||g||;  mu = g1 mu + (1 - g1) q;  nu = g2 nu + (1 - g2) q^2
+    g = g / q * mu_hat / (sqrt(nu_hat) + eps)
+    (the shared clip of the global norm; then AdamW, decay first)
+
+Peculiar: a reset touches m and v only. The reference code resets the one counter of all biases,
+though M, mu and nu keep their values, and M_hat jumps a thousandfold after each reset. Not here:
+the optional decay of beta1 and g1 over the run, and the warm-up of its bf16 recipe (WARMUP_STEPS
+is one setting for all arms).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lib.optimizers.checks import check_betas, check_non_negative
+from lib.optimizers.conditioned import ConditionedAdamW, Group, add, read
+from lib.optimizers.groups import NamedParameters, parameter_groups, unique_trainable
+
+# Rows of the statistics: a running mean and, below it, the sum of its weights. Kept on the device
+# for each tensor, since a tensor without a gradient is not updated.
+LARGEST, MEAN, SQUARE = 0, 2, 4
+
+
+def stable_spam(
+    named_parameters: NamedParameters,
+    *,
+    learning_rate: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    weight_decay: float,
+    gamma1: float,
+    gamma2: float,
+    gamma3: float,
+    interval: int,
+) -> "StableSPAM":
+    """Stable-SPAM over the shared parameter groups.
+
+    The first five as for AdamW; gamma1, gamma2: decay of the mean norm and of its square, gamma3:
+    of the largest element, each in [0, 1); interval: steps between resets, >= 1.
+    Raises ValueError for a value outside its range, or not finite.
+    """
+    check_non_negative(learning_rate=learning_rate, epsilon=epsilon, weight_decay=weight_decay)
+    check_betas(
+        beta1=beta1,
+        beta2=beta2,
+        stable_spam_gamma1=gamma1,
+        stable_spam_gamma2=gamma2,
+        stable_spam_gamma3=gamma3,
+    )
+    if interval < 1:
+        raise ValueError(
+            f"STABLE_SPAM_INTERVAL={interval} is not a number of steps >= 1; set it >= 1"
+        )
+    named = unique_trainable(named_parameters)
+    return StableSPAM(
+        parameter_groups(named, weight_decay=weight_decay),
+        names={parameter: name for name, parameter in named},
+        gammas=(gamma1, gamma2, gamma3),
+        lr=learning_rate,
+        betas=(beta1, beta2),
+        eps=epsilon,
+        weight_decay=weight_decay,
+        amsgrad=False,
+        interval=interval,
+        bias_reset=True,
+    )
+
+
+class StableSPAM(ConditionedAdamW):
+    """The optimizer; `statistics` (6, tensors) in fp64 is what it keeps besides the moments."""
+
+    def __init__(
+        self,
+        groups: list[Group],
+        *,
+        names: Mapping[nn.Parameter, str],
+        gammas: tuple[float, float, float],
+        **defaults: Any,
+    ) -> None:
+        """groups, names, defaults: as of ConditionedAdamW; gammas: g1, g2, g3 of the formula."""
+        super().__init__(groups, names=names, **defaults)
+        self._gammas = gammas
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        self.statistics = torch.zeros(
+            6, len(parameters), dtype=torch.float64, device=parameters[0].device
+        )
+        self._restart_window()
+
+    def read_events(self) -> dict[str, float]:
+        """What happened since the last call. Waits for the device, and starts afresh."""
+        clipped = read(self._clipped)
+        events = {
+            "stable_spam_clipped_fraction": clipped / self._elements if self._elements else 0.0,
+            "stable_spam_resets": float(self._resets),
+        }
+        self._restart_window()
+        return events
+
+    def _condition(self, step: int, norm: Tensor) -> Tensor:
+        self._resets += self._reset_if_due(step)
+        norms = []
+        position = 0
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                # An empty tensor has no largest element.
+                if parameter.grad is not None and parameter.numel():
+                    statistics = self.statistics[:, position]
+                    norms.append(self._condition_tensor(parameter.grad, statistics, group["eps"]))
+                    self._elements += parameter.numel()
+                position += 1
+        return torch.stack(norms).norm().to(norm.dtype) if norms else norm
+
+    def _condition_tensor(self, gradient: Tensor, statistics: Tensor, eps: float) -> Tensor:
+        """Clip and normalise in place; statistics: (6,), updated. Returns the norm after it, 0-D.
+
+        A gradient of zeros stays as it is, and counts as a norm of 0.
+        """
+        gamma1, gamma2, gamma3 = self._gammas
+        magnitude = gradient.abs()
+        largest = magnitude.amax().double()
+        limit = _running_mean(statistics, LARGEST, gamma3, largest)
+        exceeds = magnitude > limit.to(gradient.dtype)
+        self._clipped = add(self._clipped, exceeds.sum())
+        share = torch.where(largest > 0, limit / largest, 1.0).to(gradient.dtype)
+        gradient.mul_(torch.where(exceeds, share, 1.0))
+
+        norm = torch.linalg.vector_norm(gradient, dtype=_at_least_fp32(gradient)).double()
+        mean = _running_mean(statistics, MEAN, gamma1, norm)
+        square = _running_mean(statistics, SQUARE, gamma2, norm * norm)
+        wanted = torch.where(norm > 0, mean / (square.sqrt() + eps), 0.0)
+        gradient.mul_(torch.where(norm > 0, wanted / norm, 1.0).to(gradient.dtype))
+        return wanted
+
+    def _restart_window(self) -> None:
+        self._clipped: Tensor | None = None
+        self._elements = self._resets = 0
+
+    def _extra_state(self) -> dict[str, Any]:
+        window = {"clipped": self._clipped, "elements": self._elements, "resets": self._resets}
+        return {"statistics": self.statistics, "window": window}
+
+    def _load_extra_state(self, extra: dict[str, Any]) -> None:
+        self.statistics.copy_(extra["statistics"])
+        window = extra["window"]
+        clipped = window["clipped"]
+        self._clipped = None if clipped is None else clipped.to(self.statistics.device, copy=True)
+        self._elements, self._resets = window["elements"], window["resets"]
+
+
+def _running_mean(statistics: Tensor, row: int, gamma: float, value: Tensor) -> Tensor:
+    """Update the mean in `row` of (6,) and its weight below; returns mean / weight, 0-D.
+
+    The weight is 1 - gamma^updates by the recurrence of the mean itself, so that the mean of a
+    constant is that constant, to the last bit.
+    """
+    mean, weight = statistics[row], statistics[row + 1]
+    mean.mul_(gamma).add_(value * (1 - gamma))
+    weight.mul_(gamma).add_(1 - gamma)
+    return mean / weight
+
+
+def _at_least_fp32(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
