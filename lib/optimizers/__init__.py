@@ -35,6 +35,7 @@ from lib.optimizers.hooks import (
 from lib.optimizers.sgd import sgd
 from lib.optimizers.spam import adamwspam
 from lib.optimizers.stable_spam import stable_spam
+from lib.optimizers.state import check_gradients, load_optimizer_state
 
 __all__ = [
     "OPTIMIZERS",
@@ -44,8 +45,10 @@ __all__ = [
     "ReportsEvents",
     "ResetsMoments",
     "build_optimizer",
+    "check_gradients",
     "condition_gradients",
     "describe_groups",
+    "load_optimizer_state",
     "optimizer_state_bytes",
     "parameter_groups",
     "read_events",
