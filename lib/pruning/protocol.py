@@ -159,7 +159,7 @@ def check_outcome(pruner: Pruner, target: float) -> str | None:
         return f"target sparsity {target} but nothing is pruned; choose a PRUNING_METHOD"
     for name, missing in report.missing.items():
         if missing:
-            return f"{missing} groups of {name} do not follow the pattern of the pruning"
+            return f"groups of {name} that do not follow the pattern: {missing}"
     wanted = pruner.wanted(target)
     if abs(report.pruned_total - wanted) > len(report.sizes):
         return (
