@@ -24,18 +24,18 @@ def adamwspam(
     weight_decay: float,
     enable_clip: bool,
     theta: float,
-    corrected_reference: bool,
+    corrected_reference: bool | None,
     grace: int,
     periodic_reset: bool,
     interval: int,
-    bias_reset: bool,
+    bias_reset: bool | None,
     warmup: bool,
     warmup_steps: int,
     warmup_floor: float,
-    detect_spikes: bool,
+    detect_spikes: bool | None,
     spike_threshold: float,
-    log_norms: bool,
-    amsgrad: bool,
+    log_norms: bool | None,
+    amsgrad: bool | None,
     density: float,
     seed: int,
 ) -> AdamWSPAM:
@@ -45,7 +45,8 @@ def adamwspam(
     periodic_reset, interval, bias_reset: the resets; warmup, warmup_steps, warmup_floor: the update
     after a reset; detect_spikes, spike_threshold, log_norms: the z-score of the norm; density: the
     share of each block matrix that trains between two resets; seed: the run's, for its masks.
-    What is switched off ignores its own numbers. Raises ValueError for values that make no sense,
+    What is switched off ignores its own numbers; None is off, which is what Kconfig says of a
+    bool that a preset switches off. Raises ValueError for values that make no sense,
     and for a density below 1 without a block matrix.
     """
     check_non_negative(learning_rate=learning_rate, spam_epsilon=epsilon, weight_decay=weight_decay)
@@ -65,7 +66,7 @@ def adamwspam(
     return AdamWSPAM(
         parameter_groups(named, weight_decay=weight_decay),
         names={parameter: name for name, parameter in named},
-        detector=SpikeDetector(threshold=spike_threshold, log_norms=log_norms)
+        detector=SpikeDetector(threshold=spike_threshold, log_norms=bool(log_norms))
         if detect_spikes
         else None,
         gate=DensityGate(stream_seed(seed, "density")),
@@ -74,12 +75,12 @@ def adamwspam(
         betas=(beta1, beta2),
         eps=epsilon,
         weight_decay=weight_decay,
-        amsgrad=amsgrad,
+        amsgrad=bool(amsgrad),
         theta=theta if enable_clip else math.inf,
-        corrected_reference=corrected_reference,
+        corrected_reference=bool(corrected_reference),
         grace=grace,
         interval=interval if periodic_reset else math.inf,
-        bias_reset=bias_reset,
+        bias_reset=bool(bias_reset),
         # Without resets there is nothing to warm up after.
         warmup_steps=warmup_steps if warmup and periodic_reset else 0,
         warmup_floor=warmup_floor,
