@@ -2,5 +2,6 @@
 
 from tests.mutants.groups import GROUPS
 from tests.mutants.pruning import PRUNING
+from tests.mutants.scores import SCORING
 
-MUTANTS = (*GROUPS, *PRUNING)
+MUTANTS = (*GROUPS, *PRUNING, *SCORING)

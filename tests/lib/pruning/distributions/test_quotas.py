@@ -17,7 +17,7 @@ def test_counts_round_half_to_even(sparsity, size, count):
 def test_the_largest_remainder_gets_the_rest_and_ties_go_to_the_first():
     assert shares([5, 5], [0, 0], 5) == [3, 2]
     assert shares([5, 5, 5], [0, 0, 0], 8) == [3, 3, 2]
-    assert shares([7, 3], [0, 0], 4) == [3, 1]
+    assert shares([3, 7], [0, 0], 4) == [1, 3]
 
 
 def test_a_tensor_beyond_its_share_keeps_it_and_the_others_make_up():
