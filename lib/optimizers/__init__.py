@@ -32,6 +32,7 @@ from lib.optimizers.hooks import (
     reset_interval,
     steps_since_reset,
 )
+from lib.optimizers.muon import muon
 from lib.optimizers.sgd import sgd
 from lib.optimizers.spam import adamwspam
 from lib.optimizers.stable_spam import stable_spam
@@ -177,6 +178,22 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         source="Huang et al. 2025, arXiv 2502.17055",
         equals="the published form until its first reset, which restarts every correction",
         weakness="every tensor's gradient gets a norm near 1: the global clip acts at each step",
+    ),
+    "muon": OptimizerEntry(
+        summary="orthogonalised momentum for the matrices of the blocks, AdamW for the rest",
+        build=muon,
+        settings=ADAM_SETTINGS
+        | {
+            "MUON_MOMENTUM": "muon_momentum",
+            "MUON_NESTEROV": "muon_nesterov",
+            "MUON_ITERATIONS": "muon_iterations",
+        },
+        formula="M = mu M + (1 - mu) g; U = (1 - mu) g + mu M; w *= 1 - lr wd; "
+        "w -= lr 0.2 sqrt(max(rows, columns)) (U U^T)^-1/2 U",
+        source="Jordan et al. 2024; scale of Liu et al. 2025",
+        equals="torch.optim.Muon(adjust_lr_fn='match_rms_adamw') on the blocks, within the "
+        "rounding of its products; AdamW bit for bit elsewhere",
+        weakness="cannot be pruned here: every step moves every weight of a block",
     ),
     "adamwprune": OptimizerEntry(
         summary="a base optimizer whose moments can score the pruning (method state)",

@@ -17,6 +17,45 @@ SHAPES = {
     "blocks.1.tall": (8, 3),
 }
 
+# Every configuration symbol that an entry of the registry reads, and one that none reads.
+ALL_SETTINGS = {
+    "LEARNING_RATE": 1e-2,
+    "BETA1": 0.9,
+    "BETA2": 0.95,
+    "EPSILON": 1e-8,
+    "WEIGHT_DECAY": 0.1,
+    "SGD_LEARNING_RATE_FACTOR": 50.0,
+    "SGD_MOMENTUM": 0.9,
+    "SGD_WEIGHT_DECAY": 0.1,
+    "ADAM_WEIGHT_DECAY": 0.1,
+    "MUON_MOMENTUM": 0.95,
+    "MUON_NESTEROV": True,
+    "MUON_ITERATIONS": 5,
+    "ADAMWPRUNE_BASE": "adamw",
+    "BLOCK_SIZE": 64,
+    "SEED": 1,
+    "SPAM_EPSILON": 1e-8,
+    "SPAM_ENABLE_CLIP": True,
+    "SPAM_THETA": 50.0,
+    "SPAM_CORRECTED_REFERENCE": True,
+    "SPAM_GRACE": 20,
+    "SPAM_PERIODIC_RESET": True,
+    "SPAM_INTERVAL": 1000,
+    "SPAM_BIAS_RESET": True,
+    "SPAM_WARMUP": True,
+    "SPAM_WARMUP_STEPS": 100,
+    "SPAM_WARMUP_FLOOR": 0.001,
+    "SPAM_DETECT_SPIKES": True,
+    "SPAM_SPIKE_THRESHOLD": 2.0,
+    "SPAM_LOG_NORMS": False,
+    "SPAM_AMSGRAD": True,
+    "SPAM_DENSITY": 1.0,
+    "STABLE_SPAM_GAMMA1": 0.7,
+    "STABLE_SPAM_GAMMA2": 0.9,
+    "STABLE_SPAM_GAMMA3": 0.999,
+    "STABLE_SPAM_INTERVAL": 1000,
+}
+
 
 def parameters(dtype=torch.float32):
     generator = torch.Generator().manual_seed(1)

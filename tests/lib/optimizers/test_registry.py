@@ -9,45 +9,11 @@ from lib.optimizers import (
     optimizer_state_bytes,
     set_learning_rate,
 )
-
-SETTINGS = {
-    "LEARNING_RATE": 1e-2,
-    "BETA1": 0.9,
-    "BETA2": 0.95,
-    "EPSILON": 1e-8,
-    "WEIGHT_DECAY": 0.1,
-    "SGD_LEARNING_RATE_FACTOR": 50.0,
-    "SGD_MOMENTUM": 0.9,
-    "SGD_WEIGHT_DECAY": 0.1,
-    "ADAM_WEIGHT_DECAY": 0.1,
-    "ADAMWPRUNE_BASE": "adamw",
-    "BLOCK_SIZE": 64,
-    "SEED": 1,
-    "SPAM_EPSILON": 1e-8,
-    "SPAM_ENABLE_CLIP": True,
-    "SPAM_THETA": 50.0,
-    "SPAM_CORRECTED_REFERENCE": True,
-    "SPAM_GRACE": 20,
-    "SPAM_PERIODIC_RESET": True,
-    "SPAM_INTERVAL": 1000,
-    "SPAM_BIAS_RESET": True,
-    "SPAM_WARMUP": True,
-    "SPAM_WARMUP_STEPS": 100,
-    "SPAM_WARMUP_FLOOR": 0.001,
-    "SPAM_DETECT_SPIKES": True,
-    "SPAM_SPIKE_THRESHOLD": 2.0,
-    "SPAM_LOG_NORMS": False,
-    "SPAM_AMSGRAD": True,
-    "SPAM_DENSITY": 1.0,
-    "STABLE_SPAM_GAMMA1": 0.7,
-    "STABLE_SPAM_GAMMA2": 0.9,
-    "STABLE_SPAM_GAMMA3": 0.999,
-    "STABLE_SPAM_INTERVAL": 1000,
-}
+from tests.lib.optimizers.harness import ALL_SETTINGS as SETTINGS
 
 
 def parameters():
-    return [("a", nn.Parameter(torch.ones(5, 3))), ("b", nn.Parameter(torch.ones(3)))]
+    return [("blocks.0.a", nn.Parameter(torch.ones(5, 3))), ("b", nn.Parameter(torch.ones(3)))]
 
 
 @pytest.mark.parametrize(
