@@ -19,7 +19,7 @@ endif
 run := $(PYTHON) -m scripts
 
 # Variables that are no options of the configuration.
-tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK KCONFIG_%
+tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
 # run. Make hands these variables to every command in the environment; here are their names.
@@ -37,6 +37,7 @@ include scripts/make/run.mk
 include scripts/make/data.mk
 include scripts/make/report.mk
 include scripts/make/develop.mk
+include scripts/make/bench.mk
 
 ##@ Help
 

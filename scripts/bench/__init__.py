@@ -1,0 +1,1 @@
+"""What the arms cost: timings side by side in one process."""

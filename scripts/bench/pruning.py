@@ -1,0 +1,130 @@
+"""What pruning costs: the gate at every step, an event, and the exact threshold."""
+
+import statistics
+from collections.abc import Iterator
+from itertools import count
+
+import torch
+
+from gpt2.model import GPT
+from lib.kconfig import Tree
+from lib.optimizers import build_optimizer, condition_gradients
+from lib.pruning import Pruner, build_pruner
+from lib.pruning.scope import prunable_parameters
+from lib.pruning.select import find_threshold
+from scripts.bench.subjects import Subject, TrainingStep, arm_settings, refresh
+from scripts.bench.table import Row
+from scripts.bench.timing import Pace, PhaseClock, Step, block, compare
+
+EVENT_INTERVAL = 50  # steps between events, over which the cost of one is spread
+EVENTS = 3  # timed of a ramp; one more comes first and is not, since it allocates
+GATES = 10
+
+SCORES = ("magnitude", "bitter0", "bitter7")
+DISTRIBUTIONS = ("uniform", "global")
+# An event after every step, so that each step of a short ramp is one.
+RAMP = {
+    "TARGET_SPARSITY": "0.5",
+    "PRUNING_SCHEDULE": "linear",
+    "PRUNING_BEGIN_PCT": "0",
+    "PRUNING_END_PCT": "100",
+    "PRUNING_FREQUENCY": "1",
+}
+
+
+def choice(score: str, distribution: str) -> dict[str, str]:
+    """What selects this arm: a bitter score needs the moments of AdamWPrune."""
+    if score.startswith("bitter"):
+        arm = {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state", "ADAMWPRUNE_VARIANT": score}
+    else:
+        arm = {"OPTIMIZER": "adamw", "PRUNING_METHOD": score}
+    return arm | RAMP | {"PRUNING_DISTRIBUTION": distribution}
+
+
+def event_step(pruner: Pruner) -> Step:
+    """One prune event; each call is the next step of the ramp."""
+    steps = count(1)
+
+    def step(clock: PhaseClock) -> None:
+        clock.start()
+        happened = pruner.step(next(steps))
+        clock.mark()
+        assert happened is not None
+
+    return step
+
+
+def gate_step(pruner: Pruner) -> Step:
+    """The gate of one training step."""
+
+    def step(clock: PhaseClock) -> None:
+        clock.start()
+        pruner.gate_gradients()
+        clock.mark()
+
+    return step
+
+
+def pruning_rows(tree: Tree, subject: Subject, model: GPT, training: TrainingStep) -> Iterator[Row]:
+    """The events of each score and distribution, the gate, and both spread over the steps."""
+    parameters = list(model.parameters())
+    device = parameters[0].device
+    optimizer = build_optimizer("adamw", model.named_parameters(), arm_settings(tree, subject))
+    condition_gradients(optimizer, torch.zeros((), device=device))
+    optimizer.step()
+    for distribution in DISTRIBUTIONS:
+        for score in SCORES:
+            settings = arm_settings(tree, subject, **choice(score, distribution))
+            refresh(parameters, optimizer)
+            pruner = build_pruner(
+                settings["PRUNING_METHOD"],
+                model.named_parameters(),
+                optimizer,
+                settings,
+                EVENTS + 1,
+            )
+
+            event = event_step(pruner)
+            block(event, device, 1)
+            event_ms = statistics.median(block(event, device, 1)[0] for _ in range(EVENTS))
+            (gate_ms,) = block(gate_step(pruner), device, GATES)
+            spread_ms = gate_ms + event_ms / EVENT_INTERVAL
+            label = f"{score}, {distribution}"
+            yield Row(subject.name, f"prune event: {label}", event_ms)
+            yield Row(
+                subject.name,
+                f"gate and event / {EVENT_INTERVAL}: {label}",
+                spread_ms,
+                extra_bytes=pruner.mask_bytes,
+                share=spread_ms / training.milliseconds,
+            )
+    yield Row(subject.name, "gate alone", gate_ms, share=gate_ms / training.milliseconds)
+
+
+def threshold_row(subject: Subject, model: GPT, pace: Pace) -> Iterator[Row]:
+    """The exact threshold of all prunable weights at 50 %, beside kthvalue's equal answer."""
+    prunable = prunable_parameters("blocks", model.named_parameters())
+    scores = torch.cat([p.grad.reshape(-1) for _, p in prunable if p.grad is not None]).abs_()
+    k = scores.numel() // 2
+    answers: dict[str, float] = {}
+
+    def by_histogram(clock: PhaseClock) -> None:
+        clock.start()
+        answers["histogram"] = find_threshold([lambda: scores], k).value
+        clock.mark()
+
+    def by_kthvalue(clock: PhaseClock) -> None:
+        clock.start()
+        answers["kthvalue"] = float(scores.kthvalue(k).values)
+        clock.mark()
+
+    result = compare(by_kthvalue, by_histogram, scores.device, pace)
+    assert answers["histogram"] == answers["kthvalue"], answers
+    yield Row(
+        subject.name,
+        f"exact threshold over {scores.numel():,} scores",
+        result.second_ms[0],
+        "kthvalue, same answer",
+        result.first_ms[0],
+        result.ratio((0,), (0,)),
+    )

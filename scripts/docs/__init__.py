@@ -1,0 +1,1 @@
+"""The pages, and the tables in pages, that follow from the code."""

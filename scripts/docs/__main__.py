@@ -1,0 +1,52 @@
+"""`make docs`: write the pages, and the tables in pages, that follow from the code.
+
+docs/configuration.md and docs/arms.md are generated as a whole. docs/optimizers.md,
+docs/pruning.md and docs/testing.md are written by hand around generated tables. `--check` writes
+nothing and fails where a page is not what it would be.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lib.cli import ROOT, guarded
+from lib.files import write_atomic
+from lib.kconfig import load_tree
+from lib.kconfig.reference import reference
+from scripts.docs import arms, optimizers, pruning, testing
+from scripts.docs.tables import fill
+
+
+def pages() -> Mapping[Path, str]:
+    """Every page that has something generated, as it should be.
+
+    Raises ValueError if a page lacks a place for a table, or has one that nothing fills.
+    """
+    tree = load_tree(ROOT)
+    by_hand = {
+        optimizers.PAGE: optimizers.contents(tree),
+        pruning.PAGE: pruning.contents(tree),
+        testing.PAGE: testing.contents(),
+    }
+    found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}
+    for path, tables in by_hand.items():
+        found[path] = fill(path.read_text("utf-8"), tables)
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="make docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on drift")
+    is_check = parser.parse_args(arguments).check
+    for path, text in pages().items():
+        if not is_check:
+            write_atomic(path, text)
+        elif not path.is_file() or path.read_text("utf-8") != text:
+            name = path.relative_to(ROOT)
+            raise ValueError(f"{name} does not say what the code says. Write it with `make docs`.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))

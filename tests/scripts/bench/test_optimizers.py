@@ -1,0 +1,52 @@
+"""`make bench-optim` at its smallest: every arm appears, and the page takes the table."""
+
+import os
+import subprocess
+import sys
+
+from lib.cli import ROOT
+from lib.optimizers import OPTIMIZERS
+from scripts.bench.optimizers import write
+from scripts.docs.tables import fill
+
+
+def test_every_optimizer_is_timed_and_the_page_is_written(tmp_path):
+    page = tmp_path / "benchmarks.md"
+    words = ["bench.optimizers", "--quick", "--device", "cpu", "--write", str(page)]
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts", *words],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    for name in OPTIMIZERS:
+        assert f"| {name}" in text, name
+    for what in (
+        "A/A: the reference again: step",
+        "gate and event / 50: bitter7, global",
+        "gate alone",
+    ):
+        assert f"| {what} |" in text
+    # The histogram's answer was compared with that of kthvalue before the row was printed.
+    assert "exact threshold over 24,576 scores | " in text
+    assert "1 threads; PyTorch" in text
+
+
+def test_the_table_replaces_its_predecessor_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    write(page, "first")
+    write(page, "second")
+    text = page.read_text()
+    assert "first" not in text
+    assert fill(text, {"bench-optim": "third"}) == text.replace("second", "third")
+    page.write_text("# Mine\n\nwords\n")
+    write(page, "first")
+    page.write_text(page.read_text() + "\nmore words\n")
+    write(page, "second")
+    text = page.read_text()
+    assert text.startswith("# Mine\n\nwords\n\n## Optimizers and pruning\n\n<!-- generated")
+    assert text.endswith("<!-- end -->\n\nmore words\n")
