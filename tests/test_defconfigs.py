@@ -34,6 +34,11 @@ GOLDEN = {
         + [f"adamwprune+bitter{n}@50%" for n in (0, 1, 7)],
         *(1024, 400, (1e-3, 1e-4), 40, (0.9, 0.99), (25, 75, 10), "cpu"),
     ),
+    "gpt2-shakespeare-bitter-lesson": (
+        ["adamw", *(f"adamw+{name}@50%" for name in ("magnitude", "movement", "random", "obd"))]
+        + ["adamwprune", *(f"adamwprune+bitter{n}@50%" for n in (0, 1, 3, 4, 5, 6, 7, 8, 9))],
+        *(768, 1000, (1e-3, 1e-4), 100, (0.9, 0.99), (25, 75, 20), "cpu"),
+    ),
     "gpt2-shakespeare-l4": (
         FOUR,
         *(65_536, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "cuda"),
