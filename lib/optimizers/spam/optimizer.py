@@ -107,7 +107,9 @@ class AdamWSPAM(ConditionedAdamW):
         for name, factor in DAMPING.items():
             tensors = [self.state[parameter][name] for parameter in parameters]
             if tensors:
-                torch._foreach_mul_(tensors, torch.where(is_spike, factor, 1.0))
+                # In double precision first: 0.9 has more digits than fp32 holds.
+                chosen = 1.0 - (1.0 - factor) * is_spike.double()
+                torch._foreach_mul_(tensors, chosen.to(tensors[0].dtype))
 
     def _close_gates(self, step: int) -> bool:
         """Gate the matrices of groups with density < 1; whether there are any."""
