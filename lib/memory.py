@@ -1,7 +1,7 @@
 """Bytes: computed from the tensors of a run, and the peaks that the machine saw.
 
-The computed split (weights, gradients, optimizer state, masks) is exact and the same everywhere;
-the peaks contain activations, allocator slack and the interpreter besides.
+The computed split (weights, gradients, optimizer state, masks, scores) is exact and the same
+everywhere; the peaks contain activations, allocator slack and the interpreter besides.
 """
 
 import resource
@@ -28,6 +28,8 @@ class MemorySplit:
     optimizer_bytes: int
     """0 before the first optimizer step: the moments do not exist yet."""
     mask_bytes: int
+    score_bytes: int
+    """What a pruning score remembers of past steps beside the optimizer; 0 for most."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def memory_split(
         gradients_bytes=tensor_bytes(p for p in unique if p.requires_grad),
         optimizer_bytes=optimizer_state_bytes(optimizer),
         mask_bytes=pruner.mask_bytes,
+        score_bytes=pruner.score_bytes,
     )
 
 

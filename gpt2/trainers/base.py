@@ -27,11 +27,13 @@ from lib.device import Device
 from lib.metrics import MetricsWriter
 from lib.optimizers import (
     build_optimizer,
+    check_gradients,
     condition_gradients,
     describe_groups,
     read_events,
     set_learning_rate,
 )
+from lib.optimizers.hooks import notes
 from lib.pruning import build_pruner
 from lib.rng import stream_seed
 from lib.runs import RunDirectory
@@ -142,6 +144,9 @@ class BaseGPT2Trainer(ABC):
 
         factor = self.spikes.factor_of(self.step + 1) if self.spikes else None
         loss = self._accumulate_gradients(factor)
+        if self.step == 0:
+            # A parameter without a gradient would keep its initial value, silently.
+            check_gradients(self.model.named_parameters())
         self.pruner.gate_gradients()
         norm = torch.nn.utils.get_total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
@@ -282,6 +287,8 @@ class BaseGPT2Trainer(ABC):
         )
         for description in describe_groups(self.optimizer):
             self.console.log(str(description))
+        for note in notes(self.optimizer):
+            self.console.line(f"note: {note}")
         self.console.line(f"pruning: {self.pruner.describe()}")
         if self.spikes is not None:
             self.console.line(f"gradient spikes are injected: {self.spikes}")

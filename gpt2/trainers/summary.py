@@ -57,6 +57,7 @@ def describe_training(trainer: BaseGPT2Trainer, started: float) -> dict[str, Any
             "nonzero": total - sparsity.pruned_total,
         },
         "pruning": _achieved(sparsity, total),
+        "spikes": _spikes(trainer),
         "time": _times(trainer, started),
         "memory": _memory(trainer),
         "throughput": _throughput(trainer),
@@ -69,6 +70,13 @@ def _achieved(sparsity: SparsityReport, total: int) -> dict[str, Any]:
         "achieved_sparsity_all": sparsity.pruned_total / total,
         "per_tensor": sparsity.per_tensor,
     }
+
+
+def _spikes(trainer: BaseGPT2Trainer) -> dict[str, float] | None:
+    """The gradient spikes that this run was given on purpose; None for an undisturbed run."""
+    if trainer.spikes is None:
+        return None
+    return {"factor": trainer.spikes.factor, "injected": trainer.spikes.number(trainer.step)}
 
 
 def _memory(trainer: BaseGPT2Trainer) -> dict[str, int | None]:

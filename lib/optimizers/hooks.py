@@ -48,6 +48,15 @@ class ResetsMoments(Protocol):
         ...
 
 
+@runtime_checkable
+class HasNotes(Protocol):
+    """Knows what is doubtful about its settings, though allowed."""
+
+    def notes(self) -> list[str]:
+        """Sentences for the log."""
+        ...
+
+
 def condition_gradients(optimizer: torch.optim.Optimizer, norm: Tensor) -> Tensor:
     """Let the optimizer condition the gradients; returns their norm afterwards (0-D).
 
@@ -71,3 +80,8 @@ def steps_since_reset(optimizer: torch.optim.Optimizer) -> int | None:
 def reset_interval(optimizer: torch.optim.Optimizer) -> int | None:
     """Steps between two resets of the moments; None if there are none."""
     return optimizer.reset_interval if isinstance(optimizer, ResetsMoments) else None
+
+
+def notes(optimizer: torch.optim.Optimizer) -> list[str]:
+    """What a person should know of the optimizer's settings; [] for an ordinary one."""
+    return optimizer.notes() if isinstance(optimizer, HasNotes) else []

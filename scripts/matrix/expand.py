@@ -19,6 +19,12 @@ PAIRED_AXES = ("OPTIMIZER", "PRUNING_METHOD")
 # Symbols that say which runs there are rather than what a run does; a run has them at one value.
 OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "EXTRA_BUDGET": "none"}
 
+# What the label of an arm says already (lib/arms.py) is not said twice where it is swept.
+IN_LABELS = (
+    *("TARGET_SPARSITY", "PRUNING_PATTERN", "PRUNING_N", "PRUNING_M", "PRUNING_ALPHA"),
+    *("ADAMWPRUNE_BASE", "ADAMWPRUNE_NORMALISE", *OPTIONS),
+)
+
 LABEL = "matrix"
 
 
@@ -121,7 +127,5 @@ def _sweeps(
 def _run(configuration: Configuration, axes: dict[str, Any], sweep_axes: dict[str, str]) -> Run:
     settings = run_settings(configuration.typed())
     label = arm_label(settings)
-    # What the label says already is not said twice.
-    said = ("TARGET_SPARSITY", *OPTIONS)
-    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name not in said]
+    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name not in IN_LABELS]
     return Run(configuration, axes, " ".join([label, *extra]), budget_label(settings))

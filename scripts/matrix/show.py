@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gpt2.spikes import spikes_of
 from lib.console import count, duration
 from lib.cpu import usable_cores
 from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
@@ -98,6 +99,8 @@ def _budget(plan: Plan) -> list[str]:
             f"{epochs:.1f} epochs over {first.train_tokens:,} tokens: beyond one, a run also "
             "measures how well it memorises."
         )
+    disturbed = {str(spikes) for p in plan.runs if (spikes := spikes_of(p.settings)) is not None}
+    lines += [f"Gradient spikes are injected: {spikes}." for spikes in sorted(disturbed)]
     lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")

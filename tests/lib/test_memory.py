@@ -27,13 +27,13 @@ def test_the_split_is_counted_from_the_tensors():
     half = nn.Parameter(torch.ones(3, dtype=torch.bfloat16))
     optimizer = torch.optim.AdamW([weight, half], lr=0.1)
     parameters = [weight, frozen, half, weight]  # a tied parameter comes twice
-    assert memory_split(parameters, optimizer, NoPruning()) == MemorySplit(74, 54, 0, 0)
+    assert memory_split(parameters, optimizer, NoPruning()) == MemorySplit(74, 54, 0, 0, 0)
     weight.grad, half.grad = torch.ones_like(weight), torch.ones_like(half)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    masked = SimpleNamespace(mask_bytes=12)
+    masked = SimpleNamespace(mask_bytes=12, score_bytes=34)
     # Two moments like their weights, and a 4-byte step counter each.
-    assert memory_split(parameters, optimizer, masked) == MemorySplit(74, 54, 2 * 54 + 8, 12)
+    assert memory_split(parameters, optimizer, masked) == MemorySplit(74, 54, 2 * 54 + 8, 12, 34)
 
 
 def test_bytes_follow_the_dtype():

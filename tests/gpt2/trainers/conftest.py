@@ -1,7 +1,9 @@
 import time
 
 import pytest
+import torch
 
+from gpt2.trainers import base
 from gpt2.trainers.run import Outcome, train_run
 from lib.arms import arm_label
 from lib.console import Console
@@ -33,3 +35,25 @@ def train(one_run, tmp_path, short_text):
         return outcome, run
 
     return go
+
+
+@pytest.fixture
+def final_weights(monkeypatch):
+    """The weights of every model that is trained, by the order of the trainings."""
+    seen = []
+    original = base.BaseGPT2Trainer.train
+
+    def train_and_keep(self):
+        try:
+            original(self)
+        finally:
+            seen.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
+    return seen
+
+
+@pytest.fixture
+def equal():
+    """equal(weights, other_weights): the same bits in every tensor."""
+    return lambda first, second: all(torch.equal(first[name], second[name]) for name in first)

@@ -10,26 +10,6 @@ from gpt2.trainers import base
 from lib.metrics import read_metrics
 
 
-@pytest.fixture
-def final_weights(monkeypatch):
-    """The weights of every model that is trained, by the order of the trainings."""
-    seen = []
-    original = base.BaseGPT2Trainer.train
-
-    def train_and_keep(self):
-        try:
-            original(self)
-        finally:
-            seen.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
-
-    monkeypatch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
-    return seen
-
-
-def equal(first, second):
-    return all(torch.equal(first[name], second[name]) for name in first)
-
-
 def test_a_run_is_done_and_learned_something(train):
     outcome, run = train(LEARNING_RATE="5e-3", LOG_INTERVAL=1)
     assert outcome.status == "done"
@@ -45,46 +25,30 @@ def test_a_run_is_done_and_learned_something(train):
     assert outcome.measured["tokens"] == 20 * 4 * 32
 
 
-def test_two_runs_give_the_same_bits(train, final_weights):
+def test_two_runs_give_the_same_bits(train, final_weights, equal):
     first, _ = train()
     second, _ = train()
     assert equal(*final_weights)
     assert first.measured["val_loss"] == second.measured["val_loss"]
 
 
-def test_another_seed_gives_another_run(train, final_weights):
+def test_another_seed_gives_another_run(train, final_weights, equal):
     train()
     train(SEED=1338)
     assert not equal(*final_weights)
-
-
-def test_magnitude_and_bitter1_agree_to_the_last_bit(train, final_weights):
-    first, _ = train(PRUNING_METHOD="magnitude")
-    second, _ = train(
-        OPTIMIZER="adamwprune", PRUNING_METHOD="state", ADAMWPRUNE_VARIANT_BITTER1="y"
-    )
-    assert equal(*final_weights)
-    assert first.measured["val_loss"] == second.measured["val_loss"]
-    assert first.measured["pruning"]["achieved_sparsity"] == 0.5
-
-
-def test_dense_adamwprune_is_adamw_to_the_last_bit(train, final_weights):
-    train()
-    train(OPTIMIZER="adamwprune")
-    assert equal(*final_weights)
 
 
 @pytest.mark.parametrize(
     "change", [{"EVAL_INTERVAL": 3}, {"EVAL_SAMPLES": 0}, {"LOG_INTERVAL": 7}], ids=str
 )
 @pytest.mark.parametrize("dropout", ["0.0", "0.2"])
-def test_looking_changes_nothing(train, final_weights, change, dropout):
+def test_looking_changes_nothing(train, final_weights, equal, change, dropout):
     train(DROPOUT=dropout)
     train(DROPOUT=dropout, **change)
     assert equal(*final_weights)
 
 
-def test_arms_see_the_same_initial_weights_and_the_same_batches(train, monkeypatch):
+def test_arms_see_the_same_initial_weights_and_the_same_batches(train, equal, monkeypatch):
     initial, batches = [], []
     build, loss = base.BaseGPT2Trainer.__init__, GPT.loss
 
@@ -172,7 +136,7 @@ def test_a_huge_learning_rate_is_an_outcome_not_a_crash(train):
 
 
 def test_the_order_of_a_step(train, monkeypatch):
-    """Gate, norm and clip, optimizer, pruner: architecture.md, section 4.4."""
+    """Gate, norm, condition, clip, optimizer, pruner: science.md, section 1."""
     order = []
     build = base.BaseGPT2Trainer.__init__
 
@@ -194,8 +158,61 @@ def test_the_order_of_a_step(train, monkeypatch):
     monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", watched)
     spy(torch.nn.utils, "get_total_norm", "norm")
     spy(torch.nn.utils, "clip_grads_with_norm_", "clip")
+    spy(base, "condition_gradients", "condition")
     train(PRUNING_METHOD="magnitude", MAX_ITERS=3)
-    assert order == ["gate", "norm", "clip", "optimizer", "prune"] * 3
+    assert order == ["gate", "norm", "condition", "clip", "optimizer", "prune"] * 3
+
+
+def test_the_clip_sees_the_conditioned_norm_and_the_log_the_one_before(train, monkeypatch):
+    """Else a gradient that was tamed already would be scaled down a second time."""
+    seen = []
+    clip = torch.nn.utils.clip_grads_with_norm_
+    monkeypatch.setattr(base, "condition_gradients", lambda optimizer, norm: norm * 0 + 0.5)
+    monkeypatch.setattr(
+        torch.nn.utils,
+        "clip_grads_with_norm_",
+        lambda parameters, limit, norm: (seen.append(norm.item()), clip(parameters, limit, norm)),
+    )
+    _, run = train(LOG_INTERVAL=1)
+    rows = read_metrics(run.metrics_path, {"train"})
+    assert set(seen) == {0.5}
+    assert {row["clipped"] for row in rows} == {0.0}
+    assert all(row["gradient_norm"] != 0.5 for row in rows)
+
+
+def test_the_optimizer_s_events_are_read_when_a_line_is_due_and_only_then(train, monkeypatch):
+    reads = []
+
+    def events(optimizer):
+        reads.append(optimizer)
+        return {"spam_spikes": 3.0}
+
+    monkeypatch.setattr(base, "read_events", events)
+    _, run = train(LOG_INTERVAL=8)
+    rows = read_metrics(run.metrics_path, {"train"})
+    assert [row["step"] for row in rows] == [8, 16, 20]
+    assert len(reads) == 3
+    assert {row["spam_spikes"] for row in rows} == {3.0}
+
+
+def test_a_parameter_without_a_gradient_ends_the_run(train, monkeypatch):
+    build = base.BaseGPT2Trainer.__init__
+
+    def with_a_dead_parameter(self, *arguments):
+        build(self, *arguments)
+        self.model.register_parameter("dead", torch.nn.Parameter(torch.ones(2)))
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", with_a_dead_parameter)
+    outcome, _ = train()
+    assert outcome.status == "failed"
+    assert "parameter dead has no gradient" in outcome.reason
+    assert outcome.measured["steps"] == 0
+
+
+def test_what_is_doubtful_about_an_optimizer_is_in_the_log(train, monkeypatch):
+    monkeypatch.setattr(base, "notes", lambda optimizer: ["theta is small"])
+    _, run = train()
+    assert "note: theta is small" in run.log_path.read_text()
 
 
 def test_the_learning_rate_follows_the_schedule_to_its_floor(train):

@@ -24,7 +24,7 @@ def test_bytes_and_parameters(summary):
     assert memory["weights_bytes"] == memory["gradients_bytes"] == 4 * params["total"]
     # Two moments, and one float32 step counter for each of the 28 tensors.
     assert memory["optimizer_bytes"] == 8 * params["total"] + 4 * 28
-    assert memory["mask_bytes"] == 0
+    assert memory["mask_bytes"] == memory["score_bytes"] == 0
     assert memory["peak_rss_bytes"] > 50e6
     assert memory["peak_allocated_bytes"] is None
 
@@ -36,6 +36,9 @@ def test_sparsity_is_exact_in_total_and_by_tensor(summary):
     assert len(pruning["per_tensor"]) == 8
     assert set(pruning["per_tensor"].values()) == {0.75}
     events = read_metrics(run.metrics_path, {"prune"})
+    assert set(events[-1]["per_tensor"].values()) == {0.75}
+    assert {event["waited_steps"] for event in events} == {0}
+    assert all(event["prune_ms"] > 0 for event in events)
     assert events[-1]["achieved"] == events[-1]["target"] == 0.75
     assert sum(event["newly_pruned"] for event in events) == 0.75 * 2 * 12 * 32 * 32
 

@@ -10,6 +10,7 @@ from lib.optimizers import (
     reset_interval,
     steps_since_reset,
 )
+from lib.optimizers.hooks import notes
 
 
 def parameters():
@@ -49,3 +50,13 @@ def test_an_optimizer_that_does_more_is_asked():
     assert condition_gradients(optimizer, torch.tensor(2.0)).item() == 1.0
     assert read_events(optimizer) == {"spikes": 3.0}
     assert (steps_since_reset(optimizer), reset_interval(optimizer)) == (7, 500)
+
+
+class Doubtful(torch.optim.SGD):
+    def notes(self):
+        return ["this is unusual"]
+
+
+def test_notes_are_those_of_the_optimizer():
+    assert notes(torch.optim.AdamW(parameters())) == []
+    assert notes(Doubtful(parameters())) == ["this is unusual"]
