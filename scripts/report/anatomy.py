@@ -31,6 +31,8 @@ MEMORY_PARTS = {
     "masks": "memory.mask_bytes",
 }
 
+SCORES_KEPT = "memory.score_bytes"
+
 TIME_PARTS = {
     "start-up": "time.startup_s",
     "compile": "time.compile_s",
@@ -48,6 +50,9 @@ def memory_bars(rows: Iterable[Row], kind: str) -> list[Bar]:
         if not runs:
             continue
         parts, missing = _measured(runs, MEMORY_PARTS)
+        # Most methods keep none, and summaries of an earlier form say nothing of them.
+        if kept := _mean([run.number(SCORES_KEPT) for run in runs]):
+            parts["scores kept"] = kept
         peak = _mean([run.peak(kind) for run in runs])
         total = f"{formats.size(peak)} peak" if peak is not None else "peak not measured"
         if peak is not None and peak >= sum(parts.values()):

@@ -28,7 +28,7 @@ DARK |= {REST: "#565b64"}
 
 PARTS = {
     "weights": "#0072b2", "gradients": "#56b4e9", "optimizer state": "#e69f00",
-    "masks": "#cc79a7",
+    "masks": "#cc79a7", "scores kept": "#d55e00",
     "start-up": "#7f8791", "compile": "#f0e442", "data": "#009e73",
     "forward and backward": "#0072b2", "training, not split": "#0072b2", "optimizer": "#e69f00",
     "pruning": "#cc79a7", "evaluation": "#56b4e9", "checkpoint": "#d55e00", "rest": REST,

@@ -29,7 +29,7 @@ def checklist(board: Scoreboard) -> list[Point]:
     is_paired = len({tuple(run.seed for run in row.runs) for row in rows}) == 1
     evaluated = min((run.number("val_tokens") or 0 for run in done), default=0)
     pruned = [run for run in done if run.is_pruned]
-    methods = {run.axes.get("PRUNING_METHOD") or "none" for run in board.matrix.runs}
+    methods = {run.axes.get("PRUNING_METHOD") or "none" for run in board.runs}
     has_prices = _have(done, "time.step_ms_median", "time.optimizer_ms_median")
     has_memory = _have(done, *(f"memory.{p}_bytes" for p in ("weights", "gradients", "optimizer")))
     return [

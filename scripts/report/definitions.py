@@ -13,6 +13,12 @@ DEFINITIONS = {
     "largest resident size of the process, libraries included. The two are never in one column.",
     "weights, gradients, state": "Computed from the tensors: exact bytes, not a measurement.",
     "masks": "Bytes of the tensors that say which weights are pruned.",
+    "scores kept": "Bytes of what a pruning method remembers beside the optimizer, such as the "
+    "accumulated score of movement pruning.",
+    "not the same budget": "An arm that was trained with more steps or larger batches than the "
+    "plan says. It stands in a table of its own beside a dense and a magnitude arm of that budget, "
+    "with differences to the baseline there; verdict, bests and figures speak of the plan's budget "
+    "only.",
     "step": "Median over the optimizer steps after warm-up; the clock stops for evaluation, "
     "logging and saving.",
     "tokens per second": "Over the same window as the step.",

@@ -23,7 +23,7 @@ NUMBERS = (
     "time.optimizer_s", "time.optimizer_ms_median", "time.prune_ms_total",
     "memory.peak_allocated_bytes", "memory.peak_reserved_bytes", "memory.peak_rss_bytes",
     "memory.weights_bytes", "memory.gradients_bytes", "memory.optimizer_bytes",
-    "memory.mask_bytes",
+    "memory.mask_bytes", "memory.score_bytes",
     "throughput.tokens_per_s", "throughput.flops_per_token", "throughput.achieved_tflops",
     "throughput.mfu", "epochs", "attempts",
 )  # fmt: skip
@@ -50,7 +50,7 @@ def runs(matrix: Matrix) -> pandas.DataFrame:
     """Every planned run with its place on the axes, its numbers and its facts."""
     axes = sorted({name for run in matrix.runs for name in run.axes} - {"SEED"})
     rows = [
-        _identity(run)
+        _identity(run, matrix)
         | {name: run.axes.get(name) for name in axes}
         | {name: run.number(name) for name in NUMBERS}
         | {name: run.fact(name) for name in FACTS}
@@ -70,6 +70,11 @@ def curves(matrix: Matrix) -> pandas.DataFrame:
     return _frame(rows)
 
 
+def budget_text(run: Run, matrix: Matrix) -> str:
+    """ "the plan's", or why a row must not be compared with those: "not the same: +21%steps"."""
+    return "the plan's" if run.budget == matrix.own_budget else f"not the same: {run.budget}"
+
+
 def as_csv(frame: pandas.DataFrame) -> str:
     """The text of a file; lines end with a newline alone."""
     return frame.to_csv(index=False, lineterminator="\n")
@@ -80,11 +85,12 @@ def _frame(rows: list[dict[str, object]]) -> pandas.DataFrame:
     return pandas.DataFrame(rows, dtype=object)
 
 
-def _identity(run: Run) -> dict[str, object]:
+def _identity(run: Run, matrix: Matrix) -> dict[str, object]:
     return {
         "run": printable(run.dir),
         "arm": run.arm,
         "seed": run.seed,
+        "budget": budget_text(run, matrix),
         "state": run.state,
         "live": run.live,
         "reason": run.reason,

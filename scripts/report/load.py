@@ -29,6 +29,8 @@ class Run:
     arm: str
     seed: int
     axes: Mapping[str, Any]
+    budget: str
+    """What it trains more than the options of length and batch say: "", "+21%steps"."""
     planned_steps: int | None
     planned_tokens: int | None
     folder: Path
@@ -129,9 +131,26 @@ class Matrix:
         return {arm: tuple(sorted(runs, key=lambda run: run.seed)) for arm, runs in arms.items()}
 
     @property
+    def own_budget(self) -> str:
+        """The budget that the plan is about; "" also for plans that name none."""
+        return printable(str(self.plan.get("budget") or ""))
+
+    @cached_property
+    def other_budgets(self) -> tuple[str, ...]:
+        """Budgets of runs that are not compared with the plan's own."""
+        return tuple(dict.fromkeys(r.budget for r in self.runs if r.budget != self.own_budget))
+
+    @property
     def baseline(self) -> str | None:
         """The arm that the others are compared with, if the plan names one of its arms."""
-        return self.plan.get("baseline") if self.plan.get("baseline") in self.arms else None
+        return self.baseline_of(self.own_budget)
+
+    def baseline_of(self, budget: str) -> str | None:
+        """As `baseline`, of the arms of one budget."""
+        others = self.plan.get("baselines") or {}
+        named = self.plan.get("baseline") if budget == self.own_budget else others.get(budget)
+        runs = self.arms.get(named, ()) if isinstance(named, str) else ()
+        return named if runs and runs[0].budget == budget else None
 
     @cached_property
     def totals(self) -> dict[str, int]:
@@ -189,6 +208,7 @@ def _load_run(results: Path, entry: Mapping[str, Any], arm: str) -> Run:
         arm=arm,
         seed=entry["seed"],
         axes=entry.get("axes") or {},
+        budget=printable(str(entry.get("budget") or "")),
         planned_steps=entry.get("steps"),
         planned_tokens=entry.get("tokens"),
         folder=directory.path,

@@ -14,8 +14,9 @@ from lib.files import write_atomic, write_atomic_bytes
 
 from . import definitions, formats, frames, pictures, provenance, text
 from .checklist import checklist
+from .columns import MEMORY, TIME, Column
 from .load import Run, find, printable
-from .scoreboard import MEMORY, TIME, Column, Row, Scoreboard
+from .scoreboard import Row, Scoreboard
 from .verdict import misses_target, verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -82,7 +83,6 @@ def _environment() -> jinja2.Environment:
 def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str, Any]:
     matrix = board.matrix
     symbols, unreadable = provenance.differing_symbols(matrix)
-    done = board.done
     return {
         "matrix": matrix,
         "board": board,
@@ -93,10 +93,11 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "conditions": _conditions(board),
         "columns": board.columns,
         "rows": [(row, _cells(board, row)) for row in board.rows],
+        "others": [_other_budget(other) for other in board.others],
         "caption": _caption(board),
         "spread_note": _spread_note(board),
         "masked_dense": text.MASKED_DENSE,
-        "has_masked_dense": any(row.is_pruned and row.done for row in board.rows),
+        "has_masked_dense": any(run.is_pruned and run.is_done for run in matrix.runs),
         "parity": provenance.parity(matrix),
         "run_rows": [_run_row(board, run) for run in matrix.runs],
         "pictures": drawn,
@@ -110,9 +111,24 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "commands": [(run, provenance.command(matrix, run)) for run in matrix.runs],
         "checklist": checklist(board),
         "definitions": definitions.DEFINITIONS,
-        "reports_rss": any(run.memory_kind == "rss" for run in done),
+        "reports_rss": any(run.memory_kind == "rss" for run in matrix.runs if run.is_done),
         "planned": sum(matrix.totals.values()),
         "dash": formats.MISSING,
+    }
+
+
+def _other_budget(board: Scoreboard) -> dict[str, Any]:
+    """A table of runs that are not compared with the plan's own."""
+    steps = {run.number("steps") or run.planned_steps for run in board.runs} - {None}
+    saw = [f"{formats.whole(tokens)} tokens" for tokens in board.budgets]
+    saw += [f"{formats.whole(number)} steps" for number in steps if len(steps) == 1]
+    base = board.baseline
+    return {
+        "budget": board.budget,
+        "saw": " in ".join(saw) if len(saw) == 2 and len(steps) == 1 else ", ".join(saw),
+        "baseline": base.arm if base else None,
+        "note": _spread_note(board),
+        "rows": [(row, _cells(board, row)) for row in board.rows],
     }
 
 
@@ -149,7 +165,7 @@ def _run_row(board: Scoreboard, run: Run) -> dict[str, Any]:
 
 def _conditions(board: Scoreboard) -> list[tuple[str, str]]:
     """The few facts that a reader needs before any number."""
-    runs = board.done or list(board.matrix.runs)
+    runs = board.done or board.runs
     facts = {
         "Model": {run.summary.get("model") for run in runs},
         "Data": {run.summary.get("dataset") for run in runs},
@@ -192,15 +208,17 @@ def _spread_note(board: Scoreboard) -> str:
         return "One seed: the values themselves, no claim, nothing in bold."
     if seeds == 2:
         return "Two seeds: mean and range, no claim, nothing in bold."
-    return (
-        "Means over finished seeds with the half-width of the 95 % t interval. Bold: every planned "
-        "seed finished and the paired 95 % interval against each other arm is on the good side."
+    return "Means over finished seeds with the half-width of the 95 % t interval. " + (
+        "Bold: every planned seed finished and the paired 95 % interval against each other arm "
+        "is on the good side."
+        if board.is_own
+        else "Nothing is bold here."
     )
 
 
 def _sparsity_rows(board: Scoreboard) -> list[dict[str, Any]]:
     rows = []
-    for row in board.rows:
+    for row in [*board.rows, *(row for other in board.others for row in other.rows)]:
         if not (row.is_pruned and row.done):
             continue
         first = row.done[0]

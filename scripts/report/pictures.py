@@ -52,7 +52,7 @@ def _drawn(board: Scoreboard) -> list[Row]:
 def draw_all(board: Scoreboard) -> dict[str, Picture]:
     """The figures that have something to show, by name, in the order of the page."""
     matrix = board.matrix
-    styles = looks(matrix.arms, matrix.baseline)
+    styles = looks({row.arm: row.runs for row in board.rows}, matrix.baseline)
     rows = _drawn(board)
     runs = [run for row in rows for run in row.runs]
     found: dict[str, Picture] = {}
@@ -92,10 +92,11 @@ def draw_all(board: Scoreboard) -> dict[str, Picture]:
 
 
 def _drawn_note(board: Scoreboard) -> str:
+    other = "Arms of another budget are not drawn." if board.others else ""
     if len(board.rows) <= ARMS_DRAWN:
-        return ""
+        return other
     lowest = "the baseline and the arms of lowest perplexity"
-    return f"{ARMS_DRAWN} of {len(board.rows)} arms are drawn: {lowest}."
+    return f"{ARMS_DRAWN} of {len(board.rows)} arms are drawn: {lowest}. {other}".strip()
 
 
 def _curve_notes(

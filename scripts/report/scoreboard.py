@@ -11,29 +11,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from . import formats
+from .columns import FACT, QUALITY, TIME, Column, columns_of
 from .load import Matrix, Run, find
 from .statistics import NOTHING, Estimate, paired
-
-QUALITY, MEMORY, TIME, FACT = "quality", "memory", "time", "fact"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the scoreboard."""
-
-    key: str
-    title: str
-    unit: str
-    source: str
-    """Where in summary.json the numbers come from, for people."""
-    kind: str
-    """QUALITY, MEMORY and TIME are ranked under the rules above; FACT is not."""
-    read: Callable[[Run], float | None]
-    format: Callable[[float], str]
-    better: int = 0
-    """-1 where less is better, +1 where more is; 0 where neither is."""
-    shows_spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,25 +43,42 @@ class Row:
 
 
 class Scoreboard:
-    """The rows of a matrix in the order of its plan."""
+    """The rows of one budget of a matrix, in the order of its plan.
 
-    def __init__(self, matrix: Matrix) -> None:
+    What was trained more than the plan's own options say stands on a board of its own, with a
+    baseline of its own: `others`. Nothing is ever compared across.
+    """
+
+    def __init__(self, matrix: Matrix, budget: str | None = None) -> None:
+        """`budget`: None for the plan's own."""
         self.matrix = matrix
-        self.columns = _columns(matrix.runs)
-        self.rows = [self._row(arm, runs) for arm, runs in matrix.arms.items()]
+        self.budget = matrix.own_budget if budget is None else budget
+        self.is_own = self.budget == matrix.own_budget
+        self.runs = [run for run in matrix.runs if run.budget == self.budget]
+        self._baseline = matrix.baseline_of(self.budget)
+        self.columns = columns_of(matrix.runs)
+        arms = {a: runs for a, runs in matrix.arms.items() if runs[0].budget == self.budget}
+        self.rows = [self._row(arm, runs) for arm, runs in arms.items()]
+
+    @cached_property
+    def others(self) -> list["Scoreboard"]:
+        """The boards of the other budgets, in the order of the plan; none has others itself."""
+        budgets = self.matrix.other_budgets if self.is_own else ()
+        return [Scoreboard(self.matrix, budget) for budget in budgets]
 
     def _row(self, arm: str, runs: tuple[Run, ...]) -> Row:
         done = [run for run in runs if run.is_done]
         cells = {column.key: _estimate(done, column.read) for column in self.columns}
-        is_baseline = arm == self.matrix.baseline
-        base = [run for run in self.matrix.arms.get(self.matrix.baseline, ()) if run.is_done]
+        is_baseline = arm == self._baseline
+        base = [run for run in self.matrix.arms.get(self._baseline, ()) if run.is_done]
         for key, read in (("difference", loss_of), ("perplexity_difference", perplexity_of)):
             cells[key] = NOTHING if is_baseline else differences(done, base, read)
         return Row(arm, runs, cells, any(run.is_pruned for run in runs), is_baseline)
 
     @property
     def done(self) -> list[Run]:
-        return [run for run in self.matrix.runs if run.is_done]
+        """The finished runs of this budget."""
+        return [run for run in self.runs if run.is_done]
 
     @cached_property
     def baseline(self) -> Row | None:
@@ -173,85 +170,5 @@ def perplexity_of(run: Run) -> float | None:
     return run.number("val_perplexity")
 
 
-def training_bytes(run: Run) -> float | None:
-    """Weights, gradients and optimizer state in bytes; None if one of them was not measured."""
-    parts = [run.number(f"memory.{part}_bytes") for part in ("weights", "gradients", "optimizer")]
-    return None if None in parts else sum(parts)
-
-
 def _estimate(runs: Iterable[Run], read: Callable[[Run], float | None]) -> Estimate:
     return Estimate(tuple(value for run in runs if (value := read(run)) is not None))
-
-
-def _number(name: str) -> Callable[[Run], float | None]:
-    return lambda run: run.number(name)
-
-
-def _columns(runs: Iterable[Run]) -> list[Column]:
-    done = [run for run in runs if run.is_done]
-
-    def plain(key: str, title: str, unit: str, source: str, kind: str, **rest: Any) -> Column:
-        return Column(key, title, unit, source, kind, _number(source), **rest)
-
-    def memory(
-        key: str, title: str, source: str, read: Callable[[Run], float | None], kind: str = MEMORY
-    ) -> Column:
-        # Masks are the price of the methods that have them, nothing to be best at.
-        better = -1 if kind == MEMORY else 0
-        return Column(key, title, "MiB", source, kind, read, formats.mebibytes, better)
-
-    walls = [value for run in done if (value := run.number("time.total_s")) is not None]
-    wall_divisor, wall_unit = formats.second_unit(walls)
-    peaks = {
-        "rss": ("peak_rss", "Peak memory of the process"),
-        "allocated": ("peak_allocated", "Peak memory on the device"),
-    }
-    kinds = [kind for kind in peaks if any(run.memory_kind == kind for run in done)]
-    return [
-        plain(
-            "sparsity", "Sparsity", "of prunable", "pruning.achieved_sparsity", FACT,
-            format=formats.share,
-        ),
-        plain(
-            "perplexity", "Perplexity", "validation", "val_perplexity", QUALITY,
-            format=formats.significant, better=-1, shows_spread=True,
-        ),
-        plain(
-            "loss", "Loss", "nats", "val_loss", QUALITY,
-            format=formats.loss, better=-1, shows_spread=True,
-        ),
-        # Of two arms, so no single run has it: the rows fill it in.
-        Column(
-            "difference", "Loss - baseline", "nats", "val_loss, paired by seed", FACT,
-            lambda run: None, formats.difference, shows_spread=True,
-        ),
-        plain(
-            "bits_per_byte", "Bits per byte", "validation", "val_bits_per_byte", QUALITY,
-            format=formats.loss, better=-1,
-        ),
-        *(
-            memory(*peaks[kind], f"memory.peak_{kind}_bytes", lambda run, kind=kind: run.peak(kind))
-            for kind in kinds
-        ),
-        memory(
-            "optimizer_state", "Optimizer state", "memory.optimizer_bytes",
-            _number("memory.optimizer_bytes"),
-        ),
-        memory(
-            "training_state", "Weights, gradients, state",
-            "memory.weights_bytes + gradients_bytes + optimizer_bytes", training_bytes,
-        ),
-        memory("masks", "Masks", "memory.mask_bytes", _number("memory.mask_bytes"), FACT),
-        plain(
-            "step_ms", "Step", "ms, median", "time.step_ms_median", TIME,
-            format=formats.significant, better=-1,
-        ),
-        plain(
-            "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,
-            format=formats.whole, better=1,
-        ),
-        plain(
-            "wall", "Wall time", wall_unit, "time.total_s", TIME,
-            format=lambda value: formats.one_decimal(value / wall_divisor), better=-1,
-        ),
-    ]  # fmt: skip

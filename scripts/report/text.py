@@ -6,8 +6,9 @@ Needs nothing beyond the standard library, so that it costs no import time.
 import unicodedata
 from collections.abc import Sequence
 
+from .columns import MEMORY, TIME, Column
 from .formats import MISSING, count, whole
-from .scoreboard import MEMORY, TIME, Column, Row, Scoreboard
+from .scoreboard import Row, Scoreboard
 from .statistics import Estimate
 
 GAP = "  "
@@ -16,7 +17,7 @@ MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros;
 
 # The columns that go first when the terminal is narrow; method, perplexity and status stay.
 DROP_ORDER = (
-    "masks", "training_state", "bits_per_byte", "wall", "tokens_per_s", "loss",
+    "masks", "scores", "training_state", "bits_per_byte", "wall", "tokens_per_s", "loss",
     "optimizer_state", "step_ms", "peak_rss", "peak_allocated", "difference", "sparsity",
 )  # fmt: skip
 
@@ -24,14 +25,34 @@ HEADINGS = {
     "sparsity": "sparsity", "perplexity": "perplexity", "loss": "loss", "difference": "- baseline",
     "bits_per_byte": "bits/byte", "peak_rss": "peak RSS", "peak_allocated": "peak alloc",
     "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
+    "scores": "scores",
     "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
 }  # fmt: skip
 
 
 def render(board: Scoreboard, width: int | None) -> str:
-    """The scoreboard in at most `width` columns (None: as wide as it needs)."""
+    """The scoreboard in at most `width` columns (None: as wide as it needs), then one for each
+    other budget."""
     if not board.rows:
         return f"{board.matrix.id}: no runs are planned.\n"
+    lines = [*_header(board), "", *_lines(board, width)]
+    for other in board.others:
+        lines += ["", *not_the_same(other), "", *_lines(other, width)]
+    return "\n".join(part for line in lines for part in _wrapped(line, width)).rstrip() + "\n"
+
+
+def not_the_same(board: Scoreboard) -> list[str]:
+    """What must stand above the rows of another budget."""
+    budgets = " / ".join(map(whole, board.budgets))
+    saw = f": {budgets} tokens per run" if budgets else ""
+    return [
+        f"NOT THE SAME BUDGET ({board.budget}{saw})",
+        "compared among themselves only; nothing above or in the verdict speaks of them",
+    ]
+
+
+def _lines(board: Scoreboard, width: int | None) -> list[str]:
+    """The table of one budget with its notes."""
     keys = [column.key for column in board.columns]
     table = _table(board, keys)
     for key in DROP_ORDER:
@@ -44,8 +65,7 @@ def render(board: Scoreboard, width: int | None) -> str:
         lines = _stacked(board, width)
     else:
         lines = [GAP.join(cells).rstrip() for cells in table]
-    notes = [*_header(board), "", *lines, "", *_footnotes(board, keys)]
-    return "\n".join(part for note in notes for part in _wrapped(note, width)).rstrip() + "\n"
+    return [*lines, "", *_footnotes(board, keys)]
 
 
 def cell(estimate: Estimate, column: Column) -> str:
@@ -93,6 +113,8 @@ def _footnotes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
         notes.append("two seeds: mean and range, no claim")
     elif seeds:
         notes.append("mean and 95 % t interval over seeds; differences paired by seed")
+    if not board.is_own and (base := board.baseline):
+        notes.append(f"differences are to {base.arm}")
     if board.done and not board.is_one_machine:
         machines = count(len(board.fingerprints), "hardware fingerprint")
         notes.append(f"{machines}: time and memory are not comparable between them")

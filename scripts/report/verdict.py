@@ -175,6 +175,13 @@ def cautions(board: Scoreboard) -> list[str]:
             f"Of {formats.count(len(board.matrix.runs), 'run')}, {formats.listing(missing)}: "
             "arms that lack seeds show it in their status and are never bold."
         )
+    for other in board.others:
+        found.append(
+            f"Not the same budget: {formats.count(len(other.runs), 'run')} with {other.budget} "
+            f"{'stands' if len(other.runs) == 1 else 'stand'} in a table apart, and neither this "
+            "verdict nor the figures speak of them."
+        )
+    found += _spike_cautions(board)
     if done and not board.is_one_budget:
         found.append(
             "Finished runs differ in tokens, data or evaluated tokens: arms are not ranked, and "
@@ -198,6 +205,17 @@ def cautions(board: Scoreboard) -> list[str]:
     return found + _sparsity_cautions(board)
 
 
+def _spike_cautions(board: Scoreboard) -> list[str]:
+    """Runs that were disturbed on purpose are no ordinary training, whoever wins there."""
+    disturbed = [run for run in board.matrix.runs if run.number("spikes.injected")]
+    if not disturbed:
+        return []
+    factors = sorted({run.number("spikes.factor") for run in disturbed} - {None})
+    text = f"Gradient spikes were injected in {formats.count(len(disturbed), 'run')}"
+    text += f" (one micro-batch times {formats.listing(f'{f:g}' for f in factors)})"
+    return [f"{text}: this is a test of robustness, not ordinary training."]
+
+
 def _sparsity_cautions(board: Scoreboard) -> list[str]:
     found = []
     dense = {row.runs[0].axes.get("OPTIMIZER") for row in board.rows if not row.is_pruned}
@@ -211,7 +229,7 @@ def _sparsity_cautions(board: Scoreboard) -> list[str]:
             f"No dense run with the same optimizer stands beside {formats.listing(lonely[:6])}: "
             "what pruning cost there cannot be told."
         )
-    missed = [run.arm for run in board.done if misses_target(run)]
+    missed = [run.arm for run in board.matrix.runs if run.is_done and misses_target(run)]
     if missed:
         arms = formats.listing(list(dict.fromkeys(missed))[:6])
         found.append(f"The asked sparsity was missed by {arms}.")
