@@ -125,9 +125,10 @@ class Scoreboard:
         """Whether the row may be called the best of a column: the only bold numbers.
 
         It takes every planned seed, and a 95 % interval of the paired difference to each other
-        arm, so at least three pairs, that lies on the good side of zero.
+        arm, so at least three pairs, that lies on the good side of zero. Only the plan's own
+        budget has a best.
         """
-        if not (column.better and row.is_complete and self.is_ranked(column)):
+        if not (self.is_own and column.better and row.is_complete and self.is_ranked(column)):
             return False
         has_rival = False
         for other in self.rows:

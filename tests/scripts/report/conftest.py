@@ -35,12 +35,18 @@ class Spec:
     log: str = "step 1\nstep 2\n"
 
     @property
+    def budget(self) -> str:
+        """ "+21%steps" of "adamw+21%steps"."""
+        extra = self.arm.rpartition("+")[2]
+        return f"+{extra}" if extra.endswith(("%steps", "%batch")) else ""
+
+    @property
     def optimizer(self) -> str:
         return self.arm.split("+")[0]
 
     @property
     def method(self) -> str:
-        label = self.arm.partition("+")[2].split("@")[0]
+        label = self.arm.removesuffix(self.budget).partition("+")[2].split("@")[0]
         return "state" if label.startswith("bitter") else label or "none"
 
     @property
@@ -140,6 +146,7 @@ class Results:
             "arm": spec.arm,
             "seed": spec.seed,
             "axes": axes | spec.axes,
+            "budget": spec.budget,
             "steps": spec.steps,
             "tokens": spec.steps * TOKENS_PER_STEP,
         }
@@ -290,6 +297,22 @@ ARMS = {
 }
 
 
+LONGER = {
+    "adamw+21%steps": 1.62,
+    "adamw+magnitude@50%+21%steps": 1.66,
+    "adamwprune+bitter2@50%+21%steps": 1.64,
+}
+"""Arms of another budget: the best of them is below every arm of the plan's own."""
+
+
+def longer(seeds: int) -> list[Spec]:
+    """The plan's own arms and, 21 % longer, three others."""
+    extended = grid(seeds, LONGER)
+    for item in extended:
+        item.steps = 363
+    return [*grid(seeds), *extended]
+
+
 def noise(arm: str, seed: int) -> float:
     """A fixed deviation of about 0.002 nats, the size that seeds have (science.md, section 6)."""
     digest = hashlib.sha256(f"{arm} {seed}".encode()).digest()
@@ -319,6 +342,11 @@ def spec() -> type[Spec]:
 @pytest.fixture(scope="session", name="grid")
 def grid_function() -> Callable[..., list[Spec]]:
     return grid
+
+
+@pytest.fixture(scope="session", name="longer")
+def longer_function() -> Callable[..., list[Spec]]:
+    return longer
 
 
 @pytest.fixture(scope="session")
