@@ -176,7 +176,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         },
         formula="|g| > M_hat: g *= M_hat / max|g|; g *= mu_hat / (sqrt(nu_hat) ||g||); AdamW",
         source="Huang et al. 2025, arXiv 2502.17055",
-        equals="the published form until its first reset, which restarts every correction",
+        equals="pytorch_optimizer 4.1.0; the authors' code until its first reset",
         weakness="every tensor's gradient gets a norm near 1: the global clip acts at each step",
     ),
     "muon": OptimizerEntry(
