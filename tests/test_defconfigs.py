@@ -1,7 +1,5 @@
 """Every shipped defconfig resolves to the runs that its header says: the golden table."""
 
-import re
-
 import pytest
 
 from gpt2.budget import tokens_per_step
@@ -11,8 +9,21 @@ from scripts.matrix.plan import plan
 
 DEFCONFIGS = sorted(path.name for path in (ROOT / "defconfigs").iterdir() if path.is_file())
 
-BITTER = ["adamw+magnitude@50%", "adamwprune+bitter0@50%", "adamwprune+bitter1@50%"]
-FOUR = ["adamw", "adamw+magnitude@50%", "adamwprune", "adamwprune+bitter0@50%"]
+SPAM, PRUNE = "adamwspam-seed", "adamwprune-adamwspam-seed"
+BITTER = [SPAM, f"{SPAM}+magnitude@50%", PRUNE]
+BITTER += [f"{PRUNE}+bitter{n}@50%" for n in (0, 1)]
+BITTER += [f"{SPAM}+21%steps", f"{SPAM}+magnitude@50%+21%steps", f"{PRUNE}+bitter2@50%+21%steps"]
+FOUR = [SPAM, f"{SPAM}+magnitude@50%", PRUNE, f"{PRUNE}+bitter0@50%"]
+ADV = ["adamwprune-adamwadv", "adamwprune-adamwadv+bitter0@50%"]
+SWEPT = ("gpt2-pruning-comparison", "gpt2-shakespeare-spam")  # the arms' names have the values
+LEVELS = (50, 70, 90)
+METHODS = ("magnitude", "movement", "random", "obd")
+SPIKES = [
+    f"{optimizer} SPIKE_FACTOR={factor} GRAD_CLIP={clip}"
+    for optimizer in ("adamw", "adamwadv", SPAM, "adamwspam-paper", "stable-spam")
+    for factor in (1, 1000)
+    for clip in (0, 1)
+]
 
 # name: arms, tokens per step, steps, learning rates, warm-up, betas, (begin, end, every), device
 GOLDEN = {
@@ -48,12 +59,22 @@ GOLDEN = {
         *(98_304, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "rocm"),
     ),
     "gpt2-shakespeare-matrix": (
-        FOUR,
+        FOUR[:2] + ADV,
         *(65_536, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), (10, 100, 50), "auto"),
     ),
     "gpt2-adamwprune-finewebedu-79000-bitter-lesson": (
         BITTER,
         *(131_072, 10_000, (6e-4, 6e-5), 2000, (0.9, 0.95), (1, 100, 50), "auto"),
+    ),
+    "gpt2-pruning-comparison": (
+        ["adamw", *(f"adamw+{name}@{level}%" for name in METHODS for level in LEVELS)]
+        + ["adamwprune"]
+        + [f"adamwprune+bitter{n}@{level}%" for n in range(10) for level in LEVELS],
+        *(131_072, 10_000, (6e-4, 6e-5), 700, (0.9, 0.95), (25, 75, 0), "auto"),
+    ),
+    "gpt2-shakespeare-spam": (
+        SPIKES,
+        *(768, 1200, (1e-3, 1e-4), 100, (0.9, 0.999), None, "cpu"),
     ),
     "gpt2-vanilla-baseline": (
         ["adamw"],
@@ -77,29 +98,25 @@ def test_it_resolves_to_what_is_documented(configure, name):
     for planned in the_plan.runs:
         settings = planned.settings
         assert tokens_per_step(settings) == tokens
-        assert planned.steps == steps
+        assert planned.steps == round(steps * (1 + settings["EXTRA_ITERATIONS_PCT"] / 100))
         assert (settings["LEARNING_RATE"], settings["MIN_LR"]) == rates
         assert settings["WARMUP_STEPS"] == warmup
         assert (settings["BETA1"], settings["BETA2"]) == betas
-        assert (settings["WEIGHT_DECAY"], settings["GRAD_CLIP"]) == (0.1, 1.0)
+        assert settings["WEIGHT_DECAY"] == 0.1
+        assert settings["GRAD_CLIP"] == 1.0 or name in SWEPT
         assert settings["DEVICE"] == device
         if settings["PRUNING"]:
             keys = ("PRUNING_BEGIN_PCT", "PRUNING_END_PCT", "PRUNING_FREQUENCY")
             assert tuple(settings[key] for key in keys) == pruning
-            assert settings["TARGET_SPARSITY"] == 0.5
+            assert settings["TARGET_SPARSITY"] == 0.5 or name in SWEPT
 
 
 @pytest.mark.parametrize("name", DEFCONFIGS)
 def test_its_header_says_so_too(configure, name):
     text = (ROOT / "defconfigs" / name).read_text()
     header = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("# "))
-    claimed = re.search(r"Runs \((\d+)\): ([^A-Z]*)", header)
-    assert claimed, "the header lacks a line `Runs (N): ...`"
     arms = [run.arm for run in expand(configure(name)).runs]
-    assert int(claimed[1]) == len(arms)
-    # Up to the first sentence that is no arm.
-    named = [part.split()[0] for part in claimed[2].split(";")]
-    assert named == arms
+    assert f"Runs ({len(arms)}): {'; '.join(arms)} " in f"{header} "
 
 
 @pytest.mark.parametrize("fragment", ["smoke", "seeds3", "deterministic"])

@@ -122,6 +122,11 @@ class Configuration:
             and self.value(symbol.name).is_visible
         ]
 
+    def is_free(self, name: str) -> bool:
+        """Whether a person may set this option here; False where others, a preset say, fix it."""
+        members = self.tree.groups[name].members if name in self.tree.groups else (name,)
+        return any(self.value(member).is_visible for member in members)
+
     def requested(self) -> dict[str, Request]:
         """The request that counts for each symbol that has one."""
         return dict(self._resolution.requests)

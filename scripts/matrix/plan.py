@@ -146,12 +146,15 @@ class Plan:
     def parity(self) -> dict[str, dict[str, Any]]:
         """Every option that can change a result, is not compared, and yet differs between arms.
 
-        An option that only some arms have is a part of what is compared.
+        An option that only some arms have is a part of what is compared, and so is one that a
+        preset fixes.
         """
         by_symbol: dict[str, dict[str, Any]] = {}
         for planned in self.runs:
-            for symbol, value in planned.run.configuration.typed().relevant().items():
-                by_symbol.setdefault(symbol, {})[planned.run.arm] = value
+            configuration = planned.run.configuration
+            for symbol, value in configuration.typed().relevant().items():
+                if configuration.is_free(symbol):
+                    by_symbol.setdefault(symbol, {})[planned.run.arm] = value
         compared = set(self.expansion.axes)
         return {
             symbol: values

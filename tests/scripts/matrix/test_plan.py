@@ -114,6 +114,14 @@ def test_an_option_that_differs_between_arms_is_in_the_parity_table(planned):
     assert "The arms also differ in:" in plan_text(result)
 
 
+def test_what_a_preset_fixes_is_compared_with_the_preset(planned):
+    arms = {"OPTIMIZER": "adamwspam", "PRUNING_METHOD": "none", "SPAM_PRESET": "seed,paper"}
+    result = planned(**arms)
+    values = {p.run.configuration.typed()["SPAM_THETA"] for p in result.runs}
+    assert values == {50.0, 5000.0}
+    assert result.parity() == {}
+
+
 def test_options_that_do_not_fit_stop_the_plan(configure):
     with pytest.raises(ValueError, match="WARMUP_STEPS=2 leaves none of the 2 steps"):
         plan(configure(MAX_ITERS=2))
