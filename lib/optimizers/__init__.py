@@ -193,7 +193,8 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         source="Jordan et al. 2024; scale of Liu et al. 2025",
         equals="torch.optim.Muon(adjust_lr_fn='match_rms_adamw') on the blocks, within the "
         "rounding of its products; AdamW bit for bit elsewhere",
-        weakness="cannot be pruned here: every step moves every weight of a block",
+        weakness="directions below about 1/500 of the largest of their matrix hardly train; "
+        "cannot be pruned here, since every step moves every weight of a block",
     ),
     "adamwprune": OptimizerEntry(
         summary="a base optimizer whose moments can score the pruning (method state)",
