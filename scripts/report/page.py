@@ -261,8 +261,9 @@ def _folder(run: Run) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """The name of an arm, which may go on in a new line after its optimizer."""
-    return escape(name).replace("+", Markup("+<wbr>"))
+    """The name of an arm, which may go on in a new line between its parts."""
+    base = escape(name).replace("adamwprune-", Markup("adamwprune-<wbr>"))
+    return base.replace("+", Markup("+<wbr>"))
 
 
 def _markdown_cell(value: object) -> Markup:

@@ -37,7 +37,9 @@ def render(board: Scoreboard, width: int | None) -> str:
         return f"{board.matrix.id}: no runs are planned.\n"
     lines = [*_header(board), "", *_lines(board, width)]
     for other in board.others:
-        lines += ["", *not_the_same(other), "", *_lines(other, width)]
+        # A note that stands already is not said again.
+        apart = [line for line in _lines(other, width) if not line or line not in lines]
+        lines += ["", *not_the_same(other), "", *apart]
     return "\n".join(part for line in lines for part in _wrapped(line, width)).rstrip() + "\n"
 
 

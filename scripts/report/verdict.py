@@ -207,7 +207,9 @@ def cautions(board: Scoreboard) -> list[str]:
 
 def _spike_cautions(board: Scoreboard) -> list[str]:
     """Runs that were disturbed on purpose are no ordinary training, whoever wins there."""
-    disturbed = [run for run in board.matrix.runs if run.number("spikes.injected")]
+    # A factor of 1 is the undisturbed arm of a sweep over factors.
+    injected = [run for run in board.matrix.runs if run.number("spikes.injected")]
+    disturbed = [run for run in injected if run.number("spikes.factor") != 1]
     if not disturbed:
         return []
     factors = sorted({run.number("spikes.factor") for run in disturbed} - {None})
@@ -218,12 +220,8 @@ def _spike_cautions(board: Scoreboard) -> list[str]:
 
 def _sparsity_cautions(board: Scoreboard) -> list[str]:
     found = []
-    dense = {row.runs[0].axes.get("OPTIMIZER") for row in board.rows if not row.is_pruned}
-    lonely = [
-        row.arm
-        for row in board.rows
-        if row.is_pruned and row.runs[0].axes.get("OPTIMIZER") not in dense
-    ]
+    dense = {_base_optimizer(row) for row in board.rows if not row.is_pruned}
+    lonely = [row.arm for row in board.rows if row.is_pruned and _base_optimizer(row) not in dense]
     if lonely:
         found.append(
             f"No dense run with the same optimizer stands beside {formats.listing(lonely[:6])}: "
@@ -234,6 +232,13 @@ def _sparsity_cautions(board: Scoreboard) -> list[str]:
         arms = formats.listing(list(dict.fromkeys(missed))[:6])
         found.append(f"The asked sparsity was missed by {arms}.")
     return found
+
+
+def _base_optimizer(row: Row) -> str:
+    """What an arm's updates are, by its label: AdamWPrune is its base, which without a name is
+    AdamW, and dense AdamWPrune is that base to the last bit."""
+    optimizer = row.arm.split(" ")[0].split("+")[0]
+    return "adamw" if optimizer == "adamwprune" else optimizer.removeprefix("adamwprune-")
 
 
 def misses_target(run: Run) -> bool:

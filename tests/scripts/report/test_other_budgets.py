@@ -121,7 +121,9 @@ def test_without_a_finished_baseline_there_is_no_difference(results, longer):
 
 def test_injected_spikes_are_a_caution(results, spec):
     disturbed = {"spikes": {"factor": 1000.0, "injected": 3}}
-    specs = [spec(summary=disturbed), spec("adamwprune", summary=disturbed)]
+    control = {"spikes": {"factor": 1.0, "injected": 3}}
+    arms = {"adamw": disturbed, "adamwprune": disturbed, "adamw+magnitude@50%": control}
+    specs = [spec(arm, summary=spikes) for arm, spikes in arms.items()]
     cautions = verdict(Scoreboard(load_matrix(results.matrix(specs)))).cautions
     assert any("injected in 2 runs (one micro-batch times 1000)" in text for text in cautions)
 

@@ -2,7 +2,7 @@ import pytest
 
 from scripts.report.load import load_matrix
 from scripts.report.scoreboard import Scoreboard
-from scripts.report.verdict import verdict
+from scripts.report.verdict import cautions, verdict
 
 
 def verdict_of(results, specs, **plan):
@@ -116,14 +116,14 @@ def test_cautions(results, spec):
         spec(summary={"epochs": 14.6}),
         spec(seed=2, status="failed"),
         spec(seed=3, status=None),
-        spec("adamwprune+bitter7@50%", summary={"pruning.achieved_sparsity": 0.4}),
+        spec("adam+magnitude@50%", summary={"pruning.achieved_sparsity": 0.4}),
     ]
     text = " ".join(verdict_of(results, specs).cautions)
     assert "Of 4 runs, 1 failed and 1 pending" in text
     assert "14.6 epochs" in text
     assert "memorisation" in text
-    assert "No dense run with the same optimizer stands beside adamwprune+bitter7@50%" in text
-    assert "asked sparsity was missed by adamwprune+bitter7@50%" in text
+    assert "No dense run with the same optimizer stands beside adam+magnitude@50%" in text
+    assert "asked sparsity was missed by adam+magnitude@50%" in text
 
 
 def test_a_clean_matrix_has_no_cautions(results, grid):
@@ -140,3 +140,19 @@ def test_measured_time_and_memory_are_no_news_from_fewer_than_three_runs(results
         assert "peak memory" not in text
     text = everything(verdict_of(results, arms(spec, 3, losses)))
     assert "8.2 % more time per step" in text
+
+
+@pytest.mark.parametrize(
+    ("dense", "pruned", "is_lonely"),
+    [
+        ("adamw", "adamwprune+bitter7@50%", False),
+        ("adamwprune", "adamw+magnitude@50%", False),
+        ("adam", "adamwprune+bitter7@50%", True),
+        ("adamwspam-seed", "adamwprune-adamwspam-seed+bitter7@50%", False),
+        ("adamwspam-paper", "adamwprune-adamwspam-seed+bitter7@50%", True),
+    ],
+)
+def test_a_pruned_arm_wants_the_dense_arm_of_its_base(results, spec, dense, pruned, is_lonely):
+    board = Scoreboard(load_matrix(results.matrix([spec(dense), spec(pruned)], baseline=dense)))
+    found = any("No dense run with the same optimizer" in text for text in cautions(board))
+    assert found == is_lonely
