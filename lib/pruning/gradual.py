@@ -8,22 +8,25 @@ zeroed, without which momentum would move it off zero at the next step.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from lib.pruning.distributions import Distribution, Place, Population
+from lib.pruning.distributions import Distribution, Place
 from lib.pruning.due import Due
 from lib.pruning.memories import ScoreMemories
 from lib.pruning.pattern import Pattern
 from lib.pruning.protocol import PruneEvent, SparsityReport
 from lib.pruning.schedule import Schedule
 from lib.pruning.scores import Score, TensorView, keep_scores
-from lib.pruning.select import smallest
+from lib.pruning.select import find_threshold, members, smallest
 from lib.pruning.storage import PrunableTensor
+from lib.pruning.workers import in_threads, workers_for
+
+Result = TypeVar("Result")
 
 # A tensor nearly all zero while the target is moderate is a defect of scale, not a result.
 NEARLY_DEAD, MODERATE_TARGET = 0.99, 0.95
@@ -106,8 +109,7 @@ class GradualPruner:
         if waited is None:
             return None
         if not self.is_gating:
-            for tensor in self.tensors:
-                tensor.begin()
+            self._each(PrunableTensor.begin)
             self.is_gating = True
         before = self._counts()
         # A model already sparser than the schedule loses nothing and regains nothing.
@@ -118,10 +120,13 @@ class GradualPruner:
         units = [count.units for count in before]
         total = max(scheduled, sum(units))
         populations = self.distribution(self.places, units, total)
-        for population in populations:
-            self._prune(population, population.quota - sum(units[i] for i in population.tensors))
-        for tensor in self.tensors:
-            self._clear_moments(tensor)
+        self._prune_all(
+            [
+                ([self.tensors[i] for i in p.tensors], p.quota - sum(units[i] for i in p.tensors))
+                for p in populations
+            ]
+        )
+        self._each(self._clear_moments)
         after = self._counts()
         for population in populations:
             achieved = sum(after[position].units for position in population.tensors)
@@ -141,30 +146,49 @@ class GradualPruner:
             waited_steps=waited,
         )
 
-    def _counts(self) -> list[Count]:
-        counts = []
-        for tensor in self.tensors:
-            pruned = tensor.pruned()
-            weights = int(pruned.sum())
-            counts.append(Count(weights, self.pattern.done(pruned, weights)))
-        return counts
+    def _each(self, function: Callable[[PrunableTensor], Result]) -> list[Result]:
+        """The function of every tensor, on all cores; the tensors do not depend on each other."""
+        return in_threads(function, self.tensors, self._workers())
 
-    def _prune(self, population: Population, k: int) -> None:
-        """Prune the k live units of the population that lose least."""
-        assert k >= 0
-        if k == 0:
-            return
-        tensors = [self.tensors[position] for position in population.tensors]
-        if len(tensors) == 1:
-            losses = self._losses(tensors[0])
-            makers = [lambda: losses]
-        else:
-            # Computed anew in each pass: a global population must not hold 4 N bytes of scores.
-            makers = [lambda tensor=tensor: self._losses(tensor) for tensor in tensors]
-        for tensor, selected in zip(tensors, smallest(makers, k), strict=True):
-            tensor.prune(
-                self.pattern.weights(selected, lambda t=tensor: self._scores(t), tensor.pruned())
-            )
+    def _workers(self) -> int:
+        return workers_for([tensor.weight for tensor in self.tensors])
+
+    def _counts(self) -> list[Count]:
+        return self._each(self._count)
+
+    def _count(self, tensor: PrunableTensor) -> Count:
+        pruned = tensor.pruned()
+        weights = int(pruned.sum())
+        return Count(weights, self.pattern.done(pruned, weights))
+
+    def _prune_all(self, work: Sequence[tuple[list[PrunableTensor], int]]) -> None:
+        """Prune, of each list of tensors, the k live units that lose least."""
+        assert all(k >= 0 for _, k in work)
+        alone = [(tensors[0], k) for tensors, k in work if k and len(tensors) == 1]
+        in_threads(lambda item: self._prune_alone(*item), alone, self._workers())
+        for tensors, k in work:
+            if k and len(tensors) > 1:
+                self._prune_together(tensors, k)
+
+    def _prune_alone(self, tensor: PrunableTensor, k: int) -> None:
+        losses = self._losses(tensor)
+        (selected,) = smallest([lambda: losses], k)
+        self._remove(tensor, selected)
+
+    def _prune_together(self, tensors: Sequence[PrunableTensor], k: int) -> None:
+        # Computed anew in each pass: a global population must not hold 4 N bytes of scores.
+        makers = [lambda tensor=tensor: self._losses(tensor) for tensor in tensors]
+        threshold = find_threshold(makers, k, self._workers())
+
+        def prune(item: tuple[PrunableTensor, int]) -> None:
+            tensor, ties = item
+            self._remove(tensor, members(self._losses(tensor), threshold.value, ties))
+
+        in_threads(prune, list(zip(tensors, threshold.ties, strict=True)), self._workers())
+
+    def _remove(self, tensor: PrunableTensor, selected: Tensor) -> None:
+        """Prune the selected units."""
+        tensor.prune(self.pattern.weights(selected, lambda: self._scores(tensor), tensor.pruned()))
 
     def _losses(self, tensor: PrunableTensor) -> Tensor:
         """What losing each live unit costs, fp32; pruned ones are excluded, not ranked."""
@@ -221,7 +245,7 @@ class GradualPruner:
 
     def report(self) -> SparsityReport:
         """Sparsity now; before the first event nothing counts as pruned."""
-        rows = [self._follows(tensor) if self.is_gating else (0, 0) for tensor in self.tensors]
+        rows = self._each(self._follows) if self.is_gating else [(0, 0)] * len(self.tensors)
         return SparsityReport(
             self._by_name([tensor.size for tensor in self.tensors]),
             self._by_name([weights for weights, _ in rows]),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib.pruning.workers import in_parts
+from lib.pruning.workers import in_parts, in_threads
 
 EXCLUDED = float("inf")
 BINS = 1 << 16
@@ -35,8 +35,8 @@ class Threshold:
 
     value: float
     """The score; fp32 holds it exactly, and it is never -0.0."""
-    ties: int
-    """How many scores equal to it are among the k smallest; at least 1."""
+    ties: tuple[int, ...]
+    """By tensor, how many of the scores equal to it are among the k smallest."""
 
 
 def chunks(flat: Tensor) -> Iterator[Tensor]:
@@ -62,7 +62,7 @@ def coarse_histogram(scores: Tensor) -> Tensor:
             bins += torch.bincount(top.add_(HALF), minlength=BINS)
         return bins
 
-    bins = torch.stack(in_parts(count, scores.reshape(-1))).sum(0)
+    bins = total(in_parts(count, scores.reshape(-1)))
     # The bits of negative scores rise as the scores fall; turned here, and not score by score.
     return torch.cat([bins[:HALF].flip(0), bins[HALF:]])
 
@@ -80,7 +80,7 @@ def fine_histogram(scores: Tensor, coarse_bin: int) -> Tensor:
             bins += torch.bincount(inside & LOW_BITS, minlength=BINS)
         return bins
 
-    bins = torch.stack(in_parts(count, scores.reshape(-1))).sum(0)
+    bins = total(in_parts(count, scores.reshape(-1)))
     return bins.flip(0) if is_negative else bins
 
 
@@ -100,52 +100,67 @@ def score_of(coarse_bin: int, fine_bin: int) -> float:
     return value
 
 
-def find_threshold(scores: Sequence[Callable[[], Tensor]], k: int) -> Threshold:
-    """The k-th smallest score over the tensors that the callables return, k >= 1.
+def find_threshold(scores: Sequence[Callable[[], Tensor]], k: int, workers: int = 1) -> Threshold:
+    """The k-th smallest score over the tensors that the callables return.
 
-    Each callable is called once per pass, so that a population of many tensors never holds more
-    than one tensor of scores; it must return the same bits every time.
+    k: from 1 to the number of finite scores; workers: threads over the tensors. Each callable is
+    called once per pass, so that a population of many tensors never holds more than a few of
+    them; it must return the same bits every time.
     """
-    coarse = torch.stack([coarse_histogram(make()) for make in scores]).sum(0)
-    coarse_bin, below = cut(coarse, k)
-    fine = torch.stack([fine_histogram(make(), coarse_bin) for make in scores]).sum(0)
-    fine_bin, below_inside = cut(fine, k - below)
-    return Threshold(score_of(coarse_bin, fine_bin), k - below - below_inside)
+    coarse = in_threads(lambda make: coarse_histogram(make()), scores, workers)
+    coarse_bin, below = cut(total(coarse), k)
+    fine = in_threads(lambda make: fine_histogram(make(), coarse_bin), scores, workers)
+    fine_bin, below_inside = cut(total(fine), k - below)
+    value = score_of(coarse_bin, fine_bin)
+    assert value < EXCLUDED, "too few candidates"
+    return Threshold(
+        value, share_ties([int(bins[fine_bin]) for bins in fine], k - below - below_inside)
+    )
+
+
+def total(histograms: Sequence[Tensor]) -> Tensor:
+    """Their sum; also of the histograms of shards."""
+    bins = histograms[0].clone()
+    for histogram in histograms[1:]:
+        bins += histogram
+    return bins
+
+
+def share_ties(equal: Sequence[int], ties: int) -> tuple[int, ...]:
+    """How many of its `equal` scores each tensor gives up, the first tensors first."""
+    given = []
+    for count in equal:
+        given.append(min(count, ties))
+        ties -= given[-1]
+    assert ties == 0
+    return tuple(given)
 
 
 def smallest(scores: Sequence[Callable[[], Tensor]], k: int) -> Iterator[Tensor]:
     """Yield for each tensor, in order, the bool mask of its members among the k smallest.
 
-    scores: as for `find_threshold`; k: from 1 to the number of finite scores. Each mask has the
-    shape of its tensor.
+    scores, k: as for `find_threshold`. Each mask has the shape of its tensor.
     """
     threshold = find_threshold(scores, k)
-    assert threshold.value < EXCLUDED, "too few candidates"
-    left = threshold.ties
-    for make in scores:
-        mask, taken = members(make(), threshold, left)
-        left -= taken
-        yield mask
-    assert left == 0
+    for make, ties in zip(scores, threshold.ties, strict=True):
+        yield members(make(), threshold.value, ties)
 
 
-def members(scores: Tensor, threshold: Threshold, ties: int) -> tuple[Tensor, int]:
-    """Scores below the threshold and the first `ties` equal to it, as bool mask; ties taken.
-
-    A population in several shards gives each shard the ties that the shards before it left.
-    """
+def members(scores: Tensor, value: float, ties: int) -> Tensor:
+    """Scores below the value and the first `ties` equal to it, as bool mask of their shape."""
     flat = scores.reshape(-1)
     mask = torch.empty_like(flat, dtype=torch.bool)
-    in_parts(lambda part, out: torch.lt(part, threshold.value, out=out), flat, mask)
+    in_parts(lambda part, out: torch.lt(part, value, out=out), flat, mask)
     taken = 0
     for chunk, out in zip(chunks(flat), chunks(mask), strict=True):
         if taken == ties:
             break
-        equal = chunk == threshold.value
+        equal = chunk == value
         found = int(equal.sum())
         if found > ties - taken:
             equal &= equal.cumsum(0) <= ties - taken
             found = ties - taken
         out |= equal
         taken += found
-    return mask.view(scores.shape), taken
+    assert taken == ties
+    return mask.view(scores.shape)

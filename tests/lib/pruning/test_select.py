@@ -15,7 +15,9 @@ from lib.pruning.select import (
     fine_histogram,
     members,
     score_of,
+    share_ties,
     smallest,
+    total,
 )
 from lib.pruning.workers import in_parts, pool
 
@@ -83,7 +85,7 @@ def test_equals_kthvalue_and_argsort(size, kind):
         threshold = find_threshold([lambda: scores], k)
         value = scores.kthvalue(k).values
         assert threshold.value == float(value)
-        assert threshold.ties == k - int((scores < value).sum())
+        assert threshold.ties == (k - int((scores < value).sum()),)
         assert choose([scores], k) == stable_choice([scores], k)
 
 
@@ -122,7 +124,7 @@ def test_histograms_of_shards_add_up_to_the_single_threshold():
     fine_bin, below_inside = cut(fine, 2500 - below)
     assert below + below_inside == 2499
     whole = find_threshold([lambda: scores], 2500)
-    assert whole == Threshold(score_of(coarse_bin, fine_bin), 2500 - below - below_inside)
+    assert whole == Threshold(score_of(coarse_bin, fine_bin), (2500 - below - below_inside,))
 
 
 def test_shards_that_add_their_bins_choose_the_same_masks():
@@ -130,13 +132,14 @@ def test_shards_that_add_their_bins_choose_the_same_masks():
     scores = (torch.randn(3001, generator=torch.Generator().manual_seed(6)) * 3).round()
     (whole,) = smallest([lambda: scores], 1234)
     shards = [scores[:1000], scores[1000:]]
-    coarse_bin, below = cut(sum(map(coarse_histogram, shards)), 1234)
-    fine_bin, inside = cut(sum(fine_histogram(shard, coarse_bin) for shard in shards), 1234 - below)
-    threshold = Threshold(score_of(coarse_bin, fine_bin), 1234 - below - inside)
-    first, taken = members(shards[0], threshold, threshold.ties)
-    second, rest = members(shards[1], threshold, threshold.ties - taken)
-    assert taken + rest == threshold.ties > 1
-    assert torch.equal(torch.cat([first, second]), whole)
+    coarse_bin, below = cut(total([coarse_histogram(shard) for shard in shards]), 1234)
+    fine = [fine_histogram(shard, coarse_bin) for shard in shards]
+    fine_bin, inside = cut(total(fine), 1234 - below)
+    ties = share_ties([int(bins[fine_bin]) for bins in fine], 1234 - below - inside)
+    assert min(ties) > 0
+    value = score_of(coarse_bin, fine_bin)
+    masks = [members(shard, value, tied) for shard, tied in zip(shards, ties, strict=True)]
+    assert torch.equal(torch.cat(masks), whole)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
