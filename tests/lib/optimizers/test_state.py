@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from lib.optimizers import check_gradients, load_optimizer_state
+from lib.optimizers import OPTIMIZERS, build_optimizer, check_gradients, load_optimizer_state
 from lib.optimizers.adamw import adamw
 from lib.optimizers.adamwadv import adamwadv
 from lib.optimizers.sgd import sgd
-from tests.lib.optimizers.harness import are_equal, parameters, train
+from tests.lib.optimizers.harness import ALL_SETTINGS, are_equal, parameters, train
 
 ADAM = {
     "learning_rate": 1e-2,
@@ -66,12 +66,11 @@ def test_a_complex_gradient_is_named():
         check_gradients([("odd", weight)])
 
 
-@pytest.mark.parametrize(
-    ("build", "settings"), [(adamw, ADAM), (adamwadv, ADAM), (sgd, SGD)], ids=lambda x: str(x)[:14]
-)
-def test_what_was_saved_is_continued_bit_equal(build, settings):
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_was_saved_is_continued_bit_equal(name):
     straight, resumed = parameters(), parameters()
-    optimizer, again = build(straight, **settings), build(resumed, **settings)
+    optimizer = build_optimizer(name, straight, ALL_SETTINGS)
+    again = build_optimizer(name, resumed, ALL_SETTINGS)
     train(optimizer, straight, 3)
     for (_, a), (_, b) in zip(straight, resumed, strict=True):
         b.data.copy_(a.detach())
