@@ -160,7 +160,7 @@ SCORING = (
         test=f"{DISTRIBUTION_TESTS}/test_distributions.py::test_depth_known_answer_at_a_half",
     ),
     Mutant(
-        mechanism="erk: e solved with the capped tensors",
+        mechanism="erk: density by the kernel of the shape",
         defect="density in proportion to the size",
         file=f"{DISTRIBUTIONS}/erk.py",
         original="place.units * sum(place.shape), math.prod(place.shape)",

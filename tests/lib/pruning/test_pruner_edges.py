@@ -160,7 +160,7 @@ def test_the_outcome_is_judged_by_the_weights():
             weight[row, column] = 0.0
         assert check_outcome(run.pruner, 0.5) is None, "one weight per tensor is tolerated"
         weight[tuple(alive[2].tolist())] = 0.0
-        assert "misses the target 0.5" in check_outcome(run.pruner, 0.5)
+        assert "misses the target 0.5" in str(check_outcome(run.pruner, 0.5))
     dead = Run(PRUNING_END_PCT=100).train(STEPS)
     with torch.no_grad():
         first, second = (dict(dead.named)[name] for name in SIZES)

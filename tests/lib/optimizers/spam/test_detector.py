@@ -111,3 +111,13 @@ def test_reads_nothing_back():
             for norm in norms:
                 detector.observe(norm)
         assert reads.count == 0
+
+
+def test_a_loaded_history_is_a_copy():
+    first, second = (SpikeDetector(threshold=2.0, log_norms=False) for _ in range(2))
+    for _ in range(12):
+        first.observe(torch.tensor(1.0))
+    second.load_state_dict(first.state_dict(), torch.device("cpu"))
+    kept = second.state_dict()["ring"].clone()
+    first.observe(torch.tensor(7.0))
+    assert torch.equal(second.state_dict()["ring"], kept)

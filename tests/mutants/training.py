@@ -1,0 +1,91 @@
+"""Mutants of the training loop: the order of a step, spikes on purpose, budgets."""
+
+from tests.mutants.mutant import Mutant
+
+LOOP = "gpt2/trainers/base.py"
+LOOP_TESTS = "tests/gpt2/trainers/test_base.py"
+BUDGET = "gpt2/budget.py"
+BUDGET_TESTS = "tests/gpt2/test_budget.py"
+
+NORM = """\
+        norm = torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        )
+"""
+
+TRAINING = (
+    Mutant(
+        mechanism="step: the gate before the norm",
+        defect="the norm sees gradients of pruned weights",
+        file=LOOP,
+        original=f"        self.pruner.gate_gradients()\n{NORM}",
+        replacement=f"{NORM}        self.pruner.gate_gradients()\n",
+        test=f"{LOOP_TESTS}::test_the_order_of_a_step",
+    ),
+    Mutant(
+        mechanism="step: conditioning before the clip",
+        defect="the clip scales everything down for one spike",
+        file=LOOP,
+        original="conditioned = condition_gradients(self.optimizer, norm)",
+        replacement="conditioned = norm",
+        test=f"{LOOP_TESTS}::test_the_order_of_a_step",
+    ),
+    Mutant(
+        mechanism="step: the clip by the conditioned norm",
+        defect="by the norm before, so that a clipped spike still stops the step",
+        file=LOOP,
+        original="clip_grads_with_norm_(self.parameters, limit, conditioned)",
+        replacement="clip_grads_with_norm_(self.parameters, limit, norm)",
+        test=f"{LOOP_TESTS}::test_the_clip_sees_the_conditioned_norm_and_the_log_the_one_before",
+    ),
+    Mutant(
+        mechanism="step: a loss that is not finite ends the run before the update",
+        defect="NaN reaches the weights",
+        file=LOOP,
+        original="if not (loss + norm).isfinite().item():",
+        replacement="if False:",
+        test=f"{LOOP_TESTS}::test_a_loss_that_is_not_finite_ends_the_run_before_the_step",
+    ),
+    Mutant(
+        mechanism="spike injection",
+        defect="the gradient is left alone",
+        file=LOOP,
+        original="(loss * factor if is_spike else loss).backward()",
+        replacement="loss.backward()",
+        test="tests/gpt2/trainers/test_spikes.py::"
+        "test_the_gradient_is_scaled_and_the_loss_stays_the_true_one",
+    ),
+    Mutant(
+        mechanism="spike injection: the first micro-batch only",
+        defect="all of the step",
+        file=LOOP,
+        original="factor is not None and micro_step == 0",
+        replacement="factor is not None",
+        test="tests/gpt2/trainers/test_spikes.py::test_only_the_first_micro_batch_is_scaled",
+    ),
+    Mutant(
+        mechanism="extra budget: more steps",
+        defect="the option does nothing",
+        file=BUDGET,
+        original='return extended(steps, config["EXTRA_ITERATIONS_PCT"])',
+        replacement="return steps",
+        test=f"{BUDGET_TESTS}::test_extra_steps_lengthen_the_run_and_nothing_else",
+    ),
+    Mutant(
+        mechanism="extra budget: larger batches",
+        defect="the option does nothing",
+        file=BUDGET,
+        original='return extended(config["BATCH_SIZE"], config["EXTRA_BATCH_PCT"])',
+        replacement='return config["BATCH_SIZE"]',
+        test=f"{BUDGET_TESTS}::test_an_extra_batch_enlarges_each_step_and_leaves_their_number",
+    ),
+    Mutant(
+        mechanism="extra budget: a dense and a magnitude arm beside it",
+        defect="the arm stands alone",
+        file="scripts/matrix/extra_budget.py",
+        original="(*_companions(own, members, kind), *members)",
+        replacement="members",
+        test="tests/scripts/matrix/test_extra_budget.py::"
+        "test_more_steps_for_the_variants_that_had_them_and_for_what_they_stand_beside",
+    ),
+)
