@@ -54,3 +54,37 @@ def test_an_undisturbed_run_says_nothing_of_spikes(train):
     outcome, run = train()
     assert outcome.measured["spikes"] is None
     assert read_metrics(run.metrics_path, {"spike"}) == []
+
+
+@pytest.fixture
+def bump(train):
+    """bump(NAME=value, ...): nats that a spike at step 50 costs on average over 30 steps."""
+
+    def measure(**arm):
+        # A constant rate and no clip of the global norm, which takes the force out of a spike by
+        # itself: what is left is the optimizer's own doing.
+        settings = {"MAX_ITERS": 80, "LEARNING_RATE": "2e-3", "DECAY_LR": "n", "GRAD_CLIP": 0}
+        settings |= {"EVAL_INTERVAL": 80} | arm
+        _, quiet = train(LOG_INTERVAL=1, **settings)
+        _, spiked = train(**settings, **(SPIKE | {"SPIKE_FIRST_STEP": 50}))
+        gaps = [a - b for a, b in zip(losses(spiked), losses(quiet), strict=True)][50:]
+        return sum(gaps) / len(gaps)
+
+    return measure
+
+
+def test_adamw_shows_a_bump_and_adamwspam_a_smaller_one(bump):
+    """science.md, section 7, acceptance 8; with all of it off the arms coincide: equalities."""
+    adamw = bump(OPTIMIZER="adamw")
+    assert adamw > 0.3
+    for preset in ("seed", "paper"):
+        assert bump(OPTIMIZER="adamwspam", SPAM_PRESET=preset) < adamw / 3
+
+
+def test_the_log_counts_what_a_spike_set_off(train):
+    settings = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "seed", "MAX_ITERS": 40}
+    _, run = train(**settings, **(SPIKE | {"SPIKE_FIRST_STEP": 30}))
+    rows = read_metrics(run.metrics_path, {"train"})
+    clipped = {row["step"]: row["spam_clipped_fraction"] for row in rows}
+    assert clipped[29] == 0.0
+    assert clipped[30] > 0.5
