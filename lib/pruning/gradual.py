@@ -201,7 +201,7 @@ class GradualPruner:
         view = TensorView(
             name=tensor.name,
             weight=tensor.weight.detach().float(),
-            state={key: state[key].float() for key in self.score.reads},
+            state={key: fp32(state[key]) for key in self.score.reads},
             memory=self.memories.tensors.get(tensor.name),
             beta1=self._beta1(tensor),
             seed=tensor_seed(self.seed, tensor.name),
@@ -322,3 +322,8 @@ def tensor_seed(seed: int, name: str) -> int:
     """A seed in [0, 2^63) of one tensor, whatever other tensors there are."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def fp32(value: Tensor | int) -> Tensor:
+    """A state as scores see it; some optimizers count their steps in an int."""
+    return torch.as_tensor(value, dtype=torch.float32)
