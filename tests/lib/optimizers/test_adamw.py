@@ -57,10 +57,11 @@ def test_equals_torch_step_by_step(dtype):
             assert torch.equal(a, b), name
 
 
-def test_equals_the_loop_of_torch_in_double_precision():
+@pytest.mark.parametrize("keywords", [{"foreach": True}, {"foreach": False, "fused": False}])
+def test_equals_the_other_forms_of_torch_in_double_precision(keywords):
     ours, theirs = parameters(torch.float64), parameters(torch.float64)
     train(adamw(ours, **SETTINGS), ours, 10)
-    train(reference(theirs, foreach=False, fused=False), theirs, 10)
+    train(reference(theirs, **keywords), theirs, 10)
     for (_, a), (_, b) in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
