@@ -35,7 +35,7 @@ def test_events_wait_for_the_moments_after_each_real_reset(density, variant):
     chosen = SPAM | {"SPAM_DENSITY": density, "ADAMWPRUNE_VARIANT": variant}
     run = Run("state", "adamwprune", **chosen)
     run.train()
-    # Resets at 17, 34 and 51; events due at 20, 34 and 55 come before the 17 // 2 = 8th update since one.
+    # Resets at 17, 34 and 51; 17 // 2 = 8 updates later is when the moments count again.
     waits = {event.step: event.waited_steps for event in run.events}
     assert waits == {24: 4, 27: 0, 41: 7, 48: 0, 58: 3, 60: 0}
     assert check_outcome(run.pruner, 0.5) is None
