@@ -24,7 +24,7 @@ from lib.pruning.schedule import Schedule
 from lib.pruning.scores import Score, TensorView, keep_scores
 from lib.pruning.select import find_threshold, members, smallest
 from lib.pruning.storage import PrunableTensor
-from lib.pruning.workers import in_threads, workers_for
+from lib.workers import in_threads, workers_for
 
 Result = TypeVar("Result")
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lib.pruning.workers import in_parts, in_threads
+from lib.workers import in_parts, in_threads
 
 EXCLUDED = float("inf")
 BINS = 1 << 16

@@ -19,7 +19,7 @@ from lib.pruning.select import (
     smallest,
     total,
 )
-from lib.pruning.workers import in_parts, pool
+from lib.workers import in_parts, pool
 
 
 def choose(tensors, k):

@@ -56,7 +56,7 @@ def in_parts(function: Callable[..., Result], *tensors: Tensor) -> list[Result]:
 @cache
 def pool(workers: int) -> ThreadPoolExecutor:
     """Threads that live as long as the process, idle between events."""
-    executor = ThreadPoolExecutor(workers, "pruning", initializer=stay_on_one_core)
+    executor = ThreadPoolExecutor(workers, "worker", initializer=stay_on_one_core)
     ready = threading.Barrier(workers)
     list(executor.map(lambda _: ready.wait(), range(workers)))
     # The last setting, of whichever thread, is also what threads get that start later.
