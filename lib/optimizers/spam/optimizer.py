@@ -23,12 +23,12 @@ import torch
 from torch import Tensor, nn
 
 from lib.optimizers.conditioned import ConditionedAdamW, Group, add, read, since_reset
-from lib.optimizers.spam.clip import SpikeClip
+from lib.optimizers.spam.clip import clip_spikes
 from lib.optimizers.spam.density import DensityGate
 from lib.optimizers.spam.detector import SpikeDetector
 from lib.optimizers.spam.settings import SpamSettings, warmup_scale
 
-# What a spike of the norm does to the moments (science of the seed documents).
+# What a spike of the norm does to the moments, as the first code of the preset seed had it.
 DAMPING = {"exp_avg": 0.5, "exp_avg_sq": 0.9}
 
 
@@ -62,7 +62,6 @@ class AdamWSPAM(ConditionedAdamW):
         self._detector = detector
         self._gate = gate
         self._gated = gated
-        self._clip = SpikeClip()
         self._restart_window()
 
     def notes(self) -> list[str]:
@@ -142,7 +141,7 @@ class AdamWSPAM(ConditionedAdamW):
                 ratios[parameter] = group["theta"] / correction
         if not ratios:
             return norm
-        clipped, squares = self._clip(
+        clipped, squares = clip_spikes(
             [parameter.grad for parameter in ratios],
             [self.state[parameter]["exp_avg_sq"] for parameter in ratios],
             list(ratios.values()),
