@@ -1,6 +1,7 @@
 """`make bench-optim` at its smallest: every arm appears, and the page takes the table."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,7 @@ def test_every_optimizer_is_timed_and_the_page_is_written(tmp_path):
     # The histogram's answer was compared with that of kthvalue before the row was printed.
     assert "exact threshold over 24,576 scores | " in text
     assert "1 threads; PyTorch" in text
+    assert re.search(r"The reference against itself is off by up to [0-9.]+ %", text)
 
 
 def test_the_table_replaces_its_predecessor_and_nothing_else(tmp_path):
