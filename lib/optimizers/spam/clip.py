@@ -1,8 +1,8 @@
 """The spike clip: every element of the gradient into [-lim, lim], lim = sqrt(theta * v).
 
 Where v == 0 there is no limit: otherwise a first gradient would be clipped to 0, v would stay 0
-and the element would never train. Two forms with equal results: cache-sized pieces with reused
-scratch on a processor (a pass over g and v, whatever else is done to them), foreach elsewhere.
+and the element would never train. Two forms with equal results: cache-sized pieces on all cores of
+a processor (a pass over g and v, whatever else is done to them), foreach elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,62 +10,89 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-# Elements. Four pieces of fp32 (g, v, limit, scratch) fit 2 MiB of second-level cache. Measured
-# for 124.5M elements: 2^17 is the fastest of 2^14 ... 2^18 on one thread and on two.
-PIECE = 1 << 17
+from lib.workers import in_threads, workers_for
+
+# Elements. Of fp32, g, v and three buffers are 1.3 MB: about the second-level cache of one core.
+PIECE = 1 << 16
+# Pieces that share their buffers: 4M elements, so that large tensors too are spread over cores.
+RUN = 64
 # Elements per round of the foreach form, so that its copies of g and v stay small.
 BUCKET = 1 << 25
 
+Piece = tuple[Tensor, Tensor, float]
 
-class SpikeClip:
-    """Clips lists of gradients; keeps scratch of a few PIECEs between calls."""
 
-    def __init__(self) -> None:
-        self._scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]] = {}
+def clip_spikes(
+    gradients: Sequence[Tensor], second_moments: Sequence[Tensor], ratios: Sequence[float]
+) -> tuple[Tensor, Tensor]:
+    """Clip each gradient in place to g^2 <= ratio * v, elementwise.
 
-    def __call__(
-        self, gradients: Sequence[Tensor], second_moments: Sequence[Tensor], ratios: Sequence[float]
-    ) -> tuple[Tensor, Tensor]:
-        """Clip each gradient in place to g^2 <= ratio * v, elementwise.
-
-        gradients, second_moments: equal shapes, pair by pair, on one device; ratios: theta, or
-        theta / (1 - beta2^n), a number per tensor. Returns two 0-D fp64 tensors: the number of
-        elements clipped, and the sum of squares of all gradients afterwards.
-        """
-        form = clip_pieces if gradients[0].device.type == "cpu" else clip_foreach
-        return form(gradients, second_moments, ratios, self._scratch)
+    gradients, second_moments: equal shapes, pair by pair, on one device; ratios: theta, or
+    theta / (1 - beta2^n), a number per tensor. Returns two 0-D fp64 tensors: the number of
+    elements clipped, and the sum of squares of all gradients afterwards.
+    """
+    form = clip_pieces if gradients[0].device.type == "cpu" else clip_foreach
+    return form(gradients, second_moments, ratios)
 
 
 def clip_pieces(
-    gradients: Sequence[Tensor],
-    second_moments: Sequence[Tensor],
-    ratios: Sequence[float],
-    scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]],
+    gradients: Sequence[Tensor], second_moments: Sequence[Tensor], ratios: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """The form for a processor; see `SpikeClip`."""
-    counts, squares = [], []
-    for gradient, second_moment, ratio in zip(gradients, second_moments, ratios, strict=True):
-        for g, v in _pieces(gradient, second_moment):
-            limit, other, exceeds = _buffers(g, scratch)
-            torch.mul(v, ratio, out=limit)
-            torch.threshold_(limit, 0.0, torch.inf)
-            limit.sqrt_()
-            # Counted in floats: comparing into bools and adding those takes three times as long.
-            torch.gt(torch.abs(g, out=other), limit, out=exceeds)
-            counts.append(exceeds.sum())
-            torch.clamp(g, torch.neg(limit, out=other), limit, out=g)
-            squares.append(torch.linalg.vector_norm(g, dtype=exceeds.dtype))
-    return _total(counts), _total(squares, power=2)
+    """The form for a processor; see `clip_spikes`.
+
+    By plain threads: each operation is too short for a team of threads, whose members would wait
+    for each other longer than they work, and twenty times as long on a busy machine.
+    """
+    pieces = [
+        piece
+        for tensors in zip(gradients, second_moments, ratios, strict=True)
+        for piece in _pieces(*tensors)
+    ]
+    runs = [pieces[i : i + RUN] for i in range(0, len(pieces), RUN)]
+    totals = torch.stack(in_threads(_clip_run, runs, workers_for(gradients))).sum(0)
+    return totals[0], totals[1]
+
+
+def _clip_run(pieces: Sequence[Piece]) -> Tensor:
+    """Clip some pieces; returns (clipped elements, sum of squares afterwards), fp64."""
+    counts, norms = [], []
+    scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]] = {}
+    for g, v, ratio in pieces:
+        limit, other, exceeds = _buffers(g, scratch)
+        torch.mul(v, ratio, out=limit)
+        torch.threshold_(limit, 0.0, torch.inf)
+        limit.sqrt_()
+        # Counted in floats: comparing into bools and adding those takes three times as long.
+        torch.gt(torch.abs(g, out=other), limit, out=exceeds)
+        counts.append(exceeds.sum())
+        torch.clamp(g, torch.neg(limit, out=other), limit, out=g)
+        norms.append(torch.linalg.vector_norm(g, dtype=exceeds.dtype))
+    return torch.stack((_total(counts), _total(norms, power=2)))
+
+
+def _buffers(
+    piece: Tensor, scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Two buffers like the piece and one to count in, from the scratch wherever they fit."""
+    counted = _accumulation_dtype(piece)
+    if piece.dim() != 1 or piece.numel() > PIECE:
+        like = torch.empty_like
+        return like(piece), like(piece), like(piece, dtype=counted)
+    if piece.dtype not in scratch:
+        first, second, third = (
+            torch.empty(PIECE, dtype=dtype) for dtype in (piece.dtype, piece.dtype, counted)
+        )
+        scratch[piece.dtype] = first, second, third
+    limit, other, exceeds = scratch[piece.dtype]
+    length = piece.numel()
+    return limit[:length], other[:length], exceeds[:length]
 
 
 def clip_foreach(
-    gradients: Sequence[Tensor],
-    second_moments: Sequence[Tensor],
-    ratios: Sequence[float],
-    scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]],
+    gradients: Sequence[Tensor], second_moments: Sequence[Tensor], ratios: Sequence[float]
 ) -> tuple[Tensor, Tensor]:
-    """The form for an accelerator, which has no use for the scratch; see `SpikeClip`."""
-    counts, squares = [], []
+    """The form for an accelerator; see `clip_spikes`."""
+    counts, norms = [], []
     for indices in _buckets(gradients):
         g = [gradients[i] for i in indices]
         limits = torch._foreach_mul(
@@ -84,37 +111,18 @@ def clip_foreach(
         torch._foreach_minimum_(g, limits)
         torch._foreach_neg_(limits)
         torch._foreach_maximum_(g, limits)
-        squares += torch._foreach_norm(g, 2, dtype=_accumulation_dtype(g[0]))
-    return _total(counts), _total(squares, power=2)
+        norms += torch._foreach_norm(g, 2, dtype=_accumulation_dtype(g[0]))
+    return _total(counts), _total(norms, power=2)
 
 
-def _pieces(gradient: Tensor, second_moment: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of flat pieces, or the pair itself where the layouts do not allow a flat view."""
+def _pieces(gradient: Tensor, second_moment: Tensor, ratio: float) -> Iterator[Piece]:
+    """Flat pieces with their ratio, or the pair itself where a layout allows no flat view."""
     if gradient.is_contiguous() and second_moment.is_contiguous():
-        yield from zip(
-            gradient.view(-1).split(PIECE), second_moment.view(-1).split(PIECE), strict=True
-        )
+        flat = (tensor.view(-1).split(PIECE) for tensor in (gradient, second_moment))
+        for g, v in zip(*flat, strict=True):
+            yield g, v, ratio
     else:
-        yield gradient, second_moment
-
-
-def _buffers(
-    piece: Tensor, scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Two buffers like the piece and one to count in."""
-    counted = _accumulation_dtype(piece)
-    if piece.dim() != 1 or piece.numel() > PIECE:
-        return (
-            torch.empty_like(piece),
-            torch.empty_like(piece),
-            torch.empty_like(piece, dtype=counted),
-        )
-    if piece.dtype not in scratch:
-        empty = [torch.empty(PIECE, dtype=dtype) for dtype in (piece.dtype, piece.dtype, counted)]
-        scratch[piece.dtype] = (empty[0], empty[1], empty[2])
-    limit, other, exceeds = scratch[piece.dtype]
-    length = piece.numel()
-    return limit[:length], other[:length], exceeds[:length]
+        yield gradient, second_moment, ratio
 
 
 def _accumulation_dtype(tensor: Tensor) -> torch.dtype:
@@ -126,7 +134,8 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[int]]:
     bucket: list[int] = []
     size = 0
     for i, tensor in enumerate(tensors):
-        if bucket and (size + tensor.numel() > BUCKET or tensor.dtype != tensors[bucket[0]].dtype):
+        is_full = size + tensor.numel() > BUCKET
+        if bucket and (is_full or tensor.dtype != tensors[bucket[0]].dtype):
             yield bucket
             bucket, size = [], 0
         bucket.append(i)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.optimizers.spam import clip
-from lib.optimizers.spam.clip import SpikeClip, clip_foreach, clip_pieces
+from lib.optimizers.spam.clip import clip_foreach, clip_pieces, clip_spikes
 
 FORMS = (clip_pieces, clip_foreach)
 
@@ -41,7 +41,7 @@ def test_equals_the_plain_loop(form, dtype, piece, monkeypatch):
     expected = [gradient.clone() for gradient in gradients]
     ratios = [50.0, 5000.0, 7.5, 1.0, 12.25]
     wanted = sum(map(plain_loop, expected, moments, ratios))
-    count, squares = form(gradients, moments, ratios, {})
+    count, squares = form(gradients, moments, ratios)
     assert 0 < wanted == count.item()
     assert (count.dtype, squares.dtype) == (torch.float64, torch.float64)
     for ours, theirs in zip(gradients, expected, strict=True):
@@ -56,7 +56,7 @@ def test_layouts_that_have_no_flat_view(form):
     strided, expected = gradient.t().contiguous().t(), gradient.clone()
     assert not strided.is_contiguous()
     wanted = plain_loop(expected, moment, 50.0)
-    count, _ = form([strided], [moment], [50.0], {})
+    count, _ = form([strided], [moment], [50.0])
     assert wanted == count.item()
     assert torch.equal(strided, expected)
 
@@ -64,7 +64,7 @@ def test_layouts_that_have_no_flat_view(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_no_second_moment_is_no_limit(form):
     gradient, moment = torch.tensor([1e30, -2.0, 3.0, 0.0]), torch.tensor([0.0, 0.0, 1.0, 0.0])
-    count, _ = form([gradient], [moment], [1.0], {})
+    count, _ = form([gradient], [moment], [1.0])
     assert gradient.tolist() == [pytest.approx(1e30), -2.0, 1.0, 0.0]
     assert count.item() == 1
 
@@ -72,7 +72,7 @@ def test_no_second_moment_is_no_limit(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_not_a_number_is_not_hidden(form):
     gradient = torch.tensor([math.nan, math.inf, -math.inf])
-    form([gradient], [torch.ones(3)], [4.0], {})
+    form([gradient], [torch.ones(3)], [4.0])
     assert gradient[0].isnan()
     assert gradient[1:].tolist() == [2.0, -2.0]
 
@@ -91,7 +91,7 @@ def test_both_forms_agree_on_any_numbers(pairs, ratio):
     results = []
     for form in FORMS:
         clipped = gradient.clone()
-        count, squares = form([clipped], [moment], [ratio], {})
+        count, squares = form([clipped], [moment], [ratio])
         results.append((clipped.tolist(), count.item()))
         plain = gradient.clone()
         assert plain_loop(plain, moment, ratio) == count.item()
@@ -100,13 +100,14 @@ def test_both_forms_agree_on_any_numbers(pairs, ratio):
     assert results[0] == results[1]
 
 
-def test_scratch_is_reused_and_bounded():
-    clips = SpikeClip()
-    places = set()
-    for seed in range(3):
-        gradients, moments = fixture(torch.float32, seed)
-        clips(gradients, moments, [50.0] * len(gradients))
-        scratch = clips._scratch[torch.float32]
-        places.add(tuple(tensor.data_ptr() for tensor in scratch))
-    assert len(places) == 1
-    assert sum(tensor.nbytes for tensor in scratch) == 3 * 4 * clip.PIECE
+def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
+    monkeypatch.setattr(clip, "PIECE", 1 << 12)
+    monkeypatch.setattr(clip, "RUN", 4)
+    results = []
+    for workers in (1, 2, 3):
+        monkeypatch.setattr(clip, "workers_for", lambda _, workers=workers: workers)
+        gradients, moments = fixture(torch.float32, shapes=((700, 300), (5,), (90_000,)))
+        totals = clip_spikes(gradients, moments, [50.0, 3.0, 8.0])
+        results.append((*gradients, *totals))
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
