@@ -46,8 +46,8 @@ NAME = "bench-optim"
 REFERENCE = "torch AdamW, fused"
 CONTROL = "A/A: the reference again"
 
-# Steps before a conditioning optimizer is timed: SPAM clips nothing in its first 20, and its detector
-# is silent for 10.
+# Steps before a conditioning optimizer is timed: SPAM clips nothing in its first 20, and its
+# detector is silent for 10.
 PRIMING = 25
 
 # Phases of one arm's work after the backward pass.
