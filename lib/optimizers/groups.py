@@ -25,15 +25,20 @@ class GroupDescription:
     learning_rate: float
     weight_decay: float
     betas: tuple[float, float] | None
-    """None for an optimizer without moments."""
+    """None where there is no second moment."""
     eps: float | None
     amsgrad: bool
+    momentum: float | None
+    """None for the Adam family, whose momentum is the first of the betas."""
 
     def __str__(self) -> str:
+        if self.betas is None:
+            kind = f"momentum {self.momentum}"
+        else:
+            kind = f"betas {self.betas}, eps {self.eps}, amsgrad {self.amsgrad}"
         return (
             f"group {self.name}: {self.tensors} tensors, {self.elements:,} elements, "
-            f"lr {self.learning_rate:g}, decay {self.weight_decay:g}, betas {self.betas}, "
-            f"eps {self.eps}, amsgrad {self.amsgrad}"
+            f"lr {self.learning_rate:g}, decay {self.weight_decay:g}, {kind}"
         )
 
 
@@ -107,6 +112,7 @@ def describe_groups(optimizer: torch.optim.Optimizer) -> list[GroupDescription]:
             betas=group.get("betas"),
             eps=group.get("eps"),
             amsgrad=group.get("amsgrad", False),
+            momentum=group.get("momentum"),
         )
         for group in optimizer.param_groups
     ]

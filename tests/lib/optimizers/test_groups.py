@@ -111,5 +111,7 @@ def test_descriptions_are_read_back_from_the_optimizer():
         "group decay: 1 tensors, 4 elements, lr 0.5, decay 0.25, betas (0.8, 0.9), eps 1e-06, "
         "amsgrad False"
     )
-    (sgd,) = describe_groups(torch.optim.SGD([{"name": "decay", "params": [parameter(2, 2)]}]))
-    assert (sgd.betas, sgd.eps) == (None, None)
+    groups = [{"name": "decay", "params": [parameter(2, 2)]}]
+    (sgd,) = describe_groups(torch.optim.SGD(groups, lr=0.25, momentum=0.9))
+    assert (sgd.betas, sgd.eps, sgd.momentum) == (None, None, 0.9)
+    assert str(sgd) == "group decay: 1 tensors, 4 elements, lr 0.25, decay 0, momentum 0.9"
