@@ -35,11 +35,13 @@ def render(board: Scoreboard, width: int | None) -> str:
     other budget."""
     if not board.rows:
         return f"{board.matrix.id}: no runs are planned.\n"
-    lines = [*_header(board), "", *_lines(board, width)]
+    table, notes = _parts(board, width)
+    lines = [*_header(board), "", *table, "", *notes]
     for other in board.others:
+        table, further = _parts(other, width)
         # A note that stands already is not said again.
-        apart = [line for line in _lines(other, width) if not line or line not in lines]
-        lines += ["", *not_the_same(other), "", *apart]
+        further = [note for note in further if note not in notes]
+        lines += ["", *not_the_same(other), "", *table, "", *further]
     return "\n".join(part for line in lines for part in _wrapped(line, width)).rstrip() + "\n"
 
 
@@ -53,8 +55,8 @@ def not_the_same(board: Scoreboard) -> list[str]:
     ]
 
 
-def _lines(board: Scoreboard, width: int | None) -> list[str]:
-    """The table of one budget with its notes."""
+def _parts(board: Scoreboard, width: int | None) -> tuple[list[str], list[str]]:
+    """The table of one budget, and its notes."""
     keys = [column.key for column in board.columns]
     table = _table(board, keys)
     for key in DROP_ORDER:
@@ -67,7 +69,7 @@ def _lines(board: Scoreboard, width: int | None) -> list[str]:
         lines = _stacked(board, width)
     else:
         lines = [GAP.join(cells).rstrip() for cells in table]
-    return [*lines, "", *_footnotes(board, keys)]
+    return lines, _footnotes(board, keys)
 
 
 def cell(estimate: Estimate, column: Column) -> str:

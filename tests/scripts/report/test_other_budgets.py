@@ -75,6 +75,9 @@ def test_the_text_says_so_above_their_rows(folder):
     assert "adamwprune+bitter2@50%+21%steps" in apart
     assert "differences are to adamw+21%steps" in apart
     assert "BUDGETS DIFFER" not in text
+    # Each table has its own heading; a note that stands already is not said again.
+    assert text.count("method ") == 2
+    assert text.count("# masked-dense") == 1
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])
