@@ -48,8 +48,8 @@ SPAM = (
         mechanism="SPAM: no limit where v is 0 (processor)",
         defect="a first gradient is clipped to 0, and the element never trains",
         file=CLIP,
-        original="            torch.threshold_(limit, 0.0, torch.inf)\n            limit.sqrt_()",
-        replacement="            limit.sqrt_()",
+        original="        torch.threshold_(limit, 0.0, torch.inf)\n        limit.sqrt_()",
+        replacement="        limit.sqrt_()",
         test=f"{TESTS}/test_requirements.py::test_r2_a_row_first_seen_late_trains",
     ),
     Mutant(

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from lib.workers import in_threads, workers_for
 
-# Elements. Of fp32, g, v and three buffers are 1.3 MB: about the second-level cache of one core.
-PIECE = 1 << 16
+# Elements. Of 2^15 ... 2^18 the quickest: 250 ms of one core for 124.5M elements on an EPYC core
+# with 1 MiB of second-level cache. Smaller pieces pay for calls, larger ones leave the cache.
+PIECE = 1 << 17
 # Pieces that share their buffers: 4M elements, so that large tensors too are spread over cores.
-RUN = 64
+RUN = 32
 # Elements per round of the foreach form, so that its copies of g and v stay small.
 BUCKET = 1 << 25
 
