@@ -74,7 +74,7 @@ def test_a_bad_end_is_never_called_a_success(command, tmp_path):
     [
         ((), 2, "OPTIMIZER has 2 members"),
         (("--optmizer", "adamw"), 2, "OPTMIZER"),
-        (("--optimizer", "lion"), 2, "choose from adamw, adamwprune"),
+        (("--optimizer", "lion"), 2, "choose from adamw, "),
         ((*DENSE, "--max-iters", "0"), 2, "MAX_ITERS"),
         ((*DENSE, "--n-head", "3"), 2, "N_EMBD=32 is not a multiple of N_HEAD=3"),
         ((*DENSE, "--device", "cuda"), 69, "Three ways on"),
