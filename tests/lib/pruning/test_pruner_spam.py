@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from lib.pruning import check_outcome, workers
+from lib import workers
+from lib.pruning import check_outcome
 from tests.lib.pruning.tiny_run import SIZES, STEPS, Run, assert_same
 
 SPAM = {
@@ -82,14 +83,13 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch, method, variant, dist
     chosen = {"ADAMWPRUNE_VARIANT": variant, "PRUNING_DISTRIBUTION": distribution}
     runs = []
     try:
-        for threads in (1, 2, 3):
+        for threads in (1, 2):
             torch.set_num_threads(threads)
             runs.append(Run(method, "adamw", **chosen).train())
     finally:
         torch.set_num_threads(1)
-    assert runs[0].events == runs[1].events == runs[2].events
+    assert runs[0].events == runs[1].events
     assert_same(runs[0], runs[1])
-    assert_same(runs[0], runs[2])
 
 
 def test_an_error_in_a_thread_reaches_the_run(monkeypatch):

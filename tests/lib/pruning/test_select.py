@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.pruning import select, workers
+from lib import workers
+from lib.pruning import select
 from lib.pruning.select import (
     EXCLUDED,
     Threshold,
