@@ -14,7 +14,7 @@ the optional decay of beta1 and g1 over the run, and the warm-up of its bf16 rec
 is one setting for all arms).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,10 @@ from torch import Tensor, nn
 from lib.optimizers.checks import check_betas, check_non_negative
 from lib.optimizers.conditioned import ConditionedAdamW, Group, add, read
 from lib.optimizers.groups import NamedParameters, parameter_groups, unique_trainable
+from lib.workers import in_threads, workers_for
+
+# Elements: a piece and two temporary copies stay in cache.
+PIECE = 1 << 17
 
 # Rows of the statistics: a running mean and, below it, the sum of its weights. Kept on the device
 # for each tensor, since a tensor without a gradient is not updated.
@@ -107,38 +111,48 @@ class StableSPAM(ConditionedAdamW):
 
     def _condition(self, step: int, norm: Tensor) -> Tensor:
         self._resets += self._reset_if_due(step)
-        norms = []
+        items: list[tuple[Tensor, Tensor, float]] = []
         position = 0
         for group in self.param_groups:
             for parameter in group["params"]:
                 # An empty tensor has no largest element.
                 if parameter.grad is not None and parameter.numel():
-                    statistics = self.statistics[:, position]
-                    norms.append(self._condition_tensor(parameter.grad, statistics, group["eps"]))
-                    self._elements += parameter.numel()
+                    items.append((parameter.grad, self.statistics[:, position], group["eps"]))
                 position += 1
-        return torch.stack(norms).norm().to(norm.dtype) if norms else norm
+        if not items:
+            return norm
+        gradients = [gradient for gradient, _, _ in items]
+        self._elements += sum(gradient.numel() for gradient in gradients)
+        results = in_threads(self._condition_tensor, items, workers_for(gradients))
+        clipped, norms = torch.stack(results).unbind(1)
+        self._clipped = add(self._clipped, clipped.sum())
+        return norms.norm().to(norm.dtype)
 
-    def _condition_tensor(self, gradient: Tensor, statistics: Tensor, eps: float) -> Tensor:
-        """Clip and normalise in place; statistics: (6,), updated. Returns the norm after it, 0-D.
+    def _condition_tensor(self, item: tuple[Tensor, Tensor, float]) -> Tensor:
+        """Clip and normalise one gradient in place; item: it, its statistics (6,), eps.
 
-        A gradient of zeros stays as it is, and counts as a norm of 0.
+        Returns (elements clipped, norm afterwards), fp64. A gradient of zeros stays as it is, and
+        counts as a norm of 0.
         """
+        gradient, statistics, eps = item
         gamma1, gamma2, gamma3 = self._gammas
-        magnitude = gradient.abs()
-        largest = magnitude.amax().double()
+        pieces = _pieces(gradient)
+        largest = torch.stack([piece.abs().amax() for piece in pieces]).amax().double()
         limit = _running_mean(statistics, LARGEST, gamma3, largest)
-        exceeds = magnitude > limit.to(gradient.dtype)
-        self._clipped = add(self._clipped, exceeds.sum())
         share = torch.where(largest > 0, limit / largest, 1.0).to(gradient.dtype)
-        gradient.mul_(torch.where(exceeds, share, 1.0))
+        clipped, norms = [], []
+        for piece in pieces:
+            exceeds = piece.abs() > limit.to(gradient.dtype)
+            clipped.append(exceeds.sum())
+            piece.mul_(torch.where(exceeds, share, 1.0))
+            norms.append(torch.linalg.vector_norm(piece, dtype=_at_least_fp32(gradient)))
 
-        norm = torch.linalg.vector_norm(gradient, dtype=_at_least_fp32(gradient)).double()
+        norm = torch.stack(norms).double().norm()
         mean = _running_mean(statistics, MEAN, gamma1, norm)
         square = _running_mean(statistics, SQUARE, gamma2, norm * norm)
         wanted = torch.where(norm > 0, mean / (square.sqrt() + eps), 0.0)
         gradient.mul_(torch.where(norm > 0, wanted / norm, 1.0).to(gradient.dtype))
-        return wanted
+        return torch.stack((torch.stack(clipped).sum().double(), wanted))
 
     def _restart_window(self) -> None:
         self._clipped: Tensor | None = None
@@ -166,6 +180,13 @@ def _running_mean(statistics: Tensor, row: int, gamma: float, value: Tensor) -> 
     mean.mul_(gamma).add_(value * (1 - gamma))
     weight.mul_(gamma).add_(1 - gamma)
     return mean / weight
+
+
+def _pieces(gradient: Tensor) -> Sequence[Tensor]:
+    """Flat pieces that stay in a processor's cache; elsewhere, or without a flat view, itself."""
+    if gradient.device.type != "cpu" or not gradient.is_contiguous():
+        return (gradient,)
+    return gradient.view(-1).split(PIECE)
 
 
 def _at_least_fp32(tensor: Tensor) -> torch.dtype:

@@ -77,8 +77,8 @@ OPTIMIZERS = (
         mechanism="Stable-SPAM: AdaClip",
         defect="no element is ever clipped",
         file=STABLE,
-        original="exceeds = magnitude > limit.to(gradient.dtype)",
-        replacement="exceeds = magnitude > torch.inf",
+        original="exceeds = piece.abs() > limit.to(gradient.dtype)",
+        replacement="exceeds = piece.abs() > torch.inf",
         test=f"{STABLE_TESTS}::"
         "test_a_spike_is_clipped_and_the_norm_that_comes_back_is_the_true_one",
     ),
