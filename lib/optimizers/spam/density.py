@@ -1,7 +1,7 @@
 """Sparse momentum: between two resets only a random share of each block matrix is updated.
 
 The gradient is gated before the moments see it. Moments are zero after a reset and stay zero where
-the gate is closed, so this equals the compact state of the paper (arXiv 2501.06842, section 3.3)
+the gate is closed, so this equals the compact state of the paper (arXiv 2501.06842)
 without its bookkeeping, and without its saving of memory: the moments stay dense. Decay reaches
 every weight.
 

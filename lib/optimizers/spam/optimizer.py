@@ -28,7 +28,7 @@ from lib.optimizers.spam.density import DensityGate
 from lib.optimizers.spam.detector import SpikeDetector
 from lib.optimizers.spam.settings import SpamSettings, warmup_scale
 
-# What a spike of the norm does to the moments, as the first code of the preset seed had it.
+# What a spike of the norm multiplies the moments by. Not from the paper, which has no z-score.
 DAMPING = {"exp_avg": 0.5, "exp_avg_sq": 0.9}
 
 
