@@ -75,15 +75,19 @@ def build_model(subject: Subject, settings: Mapping[str, Any], device: torch.dev
 
 
 @torch.no_grad()
-def refresh(parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Dense weights and moments again, from the gradients: pruning left zeros in both."""
-    for parameter in parameters:
-        gradient = parameter.grad
-        assert gradient is not None
-        parameter.copy_(gradient)
+def refresh(
+    parameters: list[nn.Parameter], optimizer: torch.optim.Optimizer, values: list[Tensor]
+) -> None:
+    """Dense weights, gradients and moments again: pruning and its gate left zeros in all.
+
+    values: without a zero, in the shapes of the parameters.
+    """
+    for parameter, value in zip(parameters, values, strict=True):
+        assert parameter.grad is not None
         state: dict[str, Tensor] = optimizer.state[parameter]
-        state["exp_avg"].copy_(gradient)
-        torch.square(gradient, out=state["exp_avg_sq"])
+        for target in (parameter, parameter.grad, state["exp_avg"]):
+            target.copy_(value)
+        torch.square(value, out=state["exp_avg_sq"])
 
 
 @dataclass(frozen=True)
