@@ -50,7 +50,8 @@ def event_step(pruner: Pruner) -> Step:
         happened = pruner.step(next(steps))
         clock.mark()
         # An event that found its zeros already there would cost nothing and measure nothing.
-        assert happened is not None and happened.newly_pruned > 0
+        assert happened is not None
+        assert happened.newly_pruned > 0
 
     return step
 
