@@ -97,8 +97,34 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
                 "PRUNING_SCOPE=blocks-head prunes the tied output head, and WEIGHT_TYING=n has "
                 "none; set WEIGHT_TYING=y or PRUNING_SCOPE=blocks"
             )
+        if config["PRUNING_N"] is not None and config["PRUNING_N"] > config["PRUNING_M"]:
+            what = f"PRUNING_N={config['PRUNING_N']} of PRUNING_M={config['PRUNING_M']} weights"
+            problems.append(f"{what} cannot stay; set PRUNING_N to PRUNING_M or less")
+    if config["SPAM_PERIODIC_RESET"]:
+        problems += _resets(config)
     if problems:
         raise ValueError("\n".join(problems))
+
+
+def _resets(config: Mapping[str, Any]) -> list[str]:
+    """What two options of AdamWSPAM's resets have against each other.
+
+    The optimizer refuses the same, but only when a run has begun.
+    """
+    problems = []
+    interval = config["SPAM_INTERVAL"]
+    if config["SPAM_WARMUP"] and config["SPAM_WARMUP_STEPS"] > interval / 2:
+        problems.append(
+            f"SPAM_WARMUP_STEPS={config['SPAM_WARMUP_STEPS']} is more than half of "
+            f"SPAM_INTERVAL={interval}: the learning rate would hardly ever be whole; set "
+            f"SPAM_WARMUP_STEPS to {interval // 2} or less"
+        )
+    if not config["SPAM_WARMUP"] and not config["SPAM_BIAS_RESET"]:
+        problems.append(
+            "SPAM_WARMUP=n with SPAM_BIAS_RESET=n makes the first updates after a reset about "
+            "three times too large; switch one of them on, or SPAM_PERIODIC_RESET off"
+        )
+    return problems
 
 
 # What the time of a step depends on, apart from the machine and the arm.

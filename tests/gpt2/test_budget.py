@@ -12,6 +12,8 @@ from gpt2.budget import (
 )
 from gpt2.model import GPT, Shape
 
+CUSTOM_SPAM = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "custom"}
+
 
 def test_tokens_of_a_step(one_run):
     settings = one_run(BATCH_SIZE=3, GRADIENT_ACCUMULATION=5, BLOCK_SIZE=16)
@@ -102,6 +104,23 @@ def test_no_extra_budget_leaves_every_run_what_it_was(configure):
             },
             "WEIGHT_TYING=n has none",
         ),
+        (
+            {
+                "PRUNING_METHOD": "magnitude",
+                "PRUNING_PATTERN": "n-m",
+                "PRUNING_N": 5,
+                "PRUNING_M": 4,
+            },
+            "PRUNING_N=5 of PRUNING_M=4 weights cannot stay; set PRUNING_N to PRUNING_M or less",
+        ),
+        (
+            CUSTOM_SPAM | {"SPAM_INTERVAL": 100, "SPAM_WARMUP_STEPS": 51},
+            "SPAM_WARMUP_STEPS=51 is more than half of SPAM_INTERVAL=100.* 50 or less",
+        ),
+        (
+            CUSTOM_SPAM | {"SPAM_WARMUP": "n", "SPAM_BIAS_RESET": "n"},
+            "SPAM_WARMUP=n with SPAM_BIAS_RESET=n",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_named_with_the_remedy(one_run, overrides, message):
@@ -113,6 +132,21 @@ def test_options_that_do_not_fit_are_named_with_the_remedy(one_run, overrides, m
 def test_every_problem_is_named_at_once(one_run):
     with pytest.raises(ValueError, match=r"N_EMBD(.|\n)*MIN_LR"):
         check_fit(one_run(N_HEAD=3, MIN_LR="1"), 20)
+
+
+def test_resets_that_fit_are_let_through(one_run):
+    for more in (
+        {"SPAM_INTERVAL": 100, "SPAM_WARMUP_STEPS": 50},
+        {"SPAM_WARMUP": "n"},
+        {"SPAM_BIAS_RESET": "n"},
+        {"SPAM_PERIODIC_RESET": "n"},
+    ):
+        check_fit(one_run(**CUSTOM_SPAM | more), 20)
+
+
+def test_a_schedule_without_a_ramp_may_begin_late(one_run):
+    late = {"PRUNING_METHOD": "magnitude", "PRUNING_SCHEDULE": "one-shot", "PRUNING_BEGIN_PCT": 90}
+    check_fit(one_run(**late), 20)
 
 
 def test_the_smallest_configuration_fits(one_run):
