@@ -1,4 +1,4 @@
-"""Evaluation on the fixed validation windows, in fixed order (report.md, section 2).
+"""Evaluation on the fixed validation windows, in fixed order.
 
 It reads the model and changes nothing: no gradient, no random number, no training state.
 """

@@ -10,7 +10,7 @@ def learning_rate(
 
     Rises over `warmup_steps` without ever being 0, is `peak` right after, and is `floor` at the
     last step, whatever the length of the run. `floor == peak` keeps it constant.
-    Source: science.md section 1, step order; Loshchilov and Hutter 2017 for the cosine.
+    Source: Loshchilov and Hutter 2017 for the cosine.
     """
     index = step - 1
     if index < warmup_steps:

@@ -1,7 +1,7 @@
 """Gradient spikes on purpose: the gradient of one micro-batch times a factor, at given steps.
 
 So that an optimizer that promises to survive spikes can be shown to do something: on an undisturbed
-run of GPT-2 124M the largest gradient norm was 7.4 times its trailing mean (science.md, section 7),
+run of GPT-2 124M the largest gradient norm was 7.4 times its trailing mean,
 and there such optimizers have nothing to do. The disturbance is the same for every arm, and the
 loss that is logged and evaluated stays the true one. Knows no torch.
 """

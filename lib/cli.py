@@ -1,6 +1,6 @@
 """What every command of the project does the same way: turn an error into a sentence and a code.
 
-Exit codes (reliability.md, section 5): 2 usage or configuration, 65, 66, 69 data or device, 70 a
+Exit codes (docs/results.md): 2 usage or configuration, 65, 66, 69 data or device, 70 a
 run that ended badly, 74 input and output, 75 held by another process, 130 and 143 signals.
 """
 

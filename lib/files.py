@@ -1,4 +1,4 @@
-"""Small file operations that must never leave half a file behind (reliability.md, section 1)."""
+"""Small file operations that must never leave half a file behind."""
 
 import hashlib
 import os

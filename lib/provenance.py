@@ -1,4 +1,4 @@
-"""Where a result came from: code, versions, hardware (report.md, section 6).
+"""Where a result came from: code, versions, hardware.
 
 The hardware fingerprint is built from stable fields only. Host name, load, temperature and clock
 frequency stay out: they change between two runs on one machine.

@@ -1,4 +1,4 @@
-"""One seed, several independent random streams (architecture.md, section 4.5).
+"""One seed, several independent random streams.
 
 Each use of randomness draws from a stream of its own, so that adding a draw to one (a pruning
 tie-break, a dropout layer) moves no other: arms with the same seed keep the same initial weights

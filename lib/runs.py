@@ -48,7 +48,7 @@ _CUT_SHORT = (None, "interrupted")
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """`results/runs/<name>-<hash8>/` and the files in it (architecture.md, section 4.3)."""
+    """`results/runs/<name>-<hash8>/` and the files in it (docs/results.md)."""
 
     path: Path
 
@@ -162,7 +162,7 @@ class RunDirectory:
         return is_held(self.path)
 
     def state(self) -> str:
-        """done, failed, diverged or pending (reliability.md, section 4), from the files alone.
+        """done, failed, diverged or pending, from the files alone.
 
         The fifth state, skipped, is a matter of the plan.
         """

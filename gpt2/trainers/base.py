@@ -1,4 +1,4 @@
-"""The training loop of every arm (architecture.md, section 4.4).
+"""The training loop of every arm.
 
 The loop knows no optimizer and no pruning method by name: it gets them from the registries. What
 differs between families of models is `build_model`.
@@ -131,7 +131,7 @@ class BaseGPT2Trainer(ABC):
                     self.run.beat(step=self.step, steps=self.total_steps, eta_s=self._eta_s())
 
     def _step(self) -> None:
-        """One optimizer step, in the order that holds for every arm (science.md, section 1)."""
+        """One optimizer step, in the order that holds for every arm."""
         settings = self.settings
         rate = learning_rate(
             self.step + 1,

@@ -108,7 +108,7 @@ def set_up_torch(settings: dict[str, Any]) -> None:
 
 
 def determinism(settings: dict[str, Any], device: Device) -> str:
-    """How far a second run of the same configuration agrees: reliability.md, section 3."""
+    """How far a second run of the same configuration agrees."""
     if settings["DETERMINISTIC"] or device.kind == "cpu":
         return "same-device"
     return "statistical"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Policy:
-    """How strict to be (kconfig.md, section 2): both are on unless the user turned them off."""
+    """How strict to be: both are on unless the user turned them off."""
 
     is_strict: bool = True
     warns_unknown: bool = True

@@ -1,7 +1,7 @@
 """The arms that were published with more training than the others, and what they stand beside.
 
-With EXTRA_BUDGET such an arm gets its extra steps or its larger batch (science.md, sections 3.1 and
-3.3), and so do a dense and a magnitude arm of the plan: what is not the same budget is compared
+With EXTRA_BUDGET such an arm gets its extra steps or its larger batch, and so do a dense and a
+magnitude arm of the plan: what is not the same budget is compared
 within that budget only. Their learning rates and pruning ramps follow the longer run.
 """
 
@@ -13,7 +13,7 @@ from lib.kconfig import Configuration
 Arm = tuple[dict[str, Any], Configuration]
 """The place on the axes, and the configuration reduced to it."""
 
-# By EXTRA_BUDGET: the option that it sets, and its per cent by variant (science.md, section 3.1).
+# By EXTRA_BUDGET: the option that it sets, and its per cent by variant.
 EXTRAS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     "iterations": (
         "EXTRA_ITERATIONS_PCT",

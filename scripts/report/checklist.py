@@ -1,4 +1,4 @@
-"""The twelve points of a fair comparison (science.md, section 6), each met or said to be missing.
+"""The twelve points of a fair comparison, each met or said to be missing.
 
 Only what the files of this matrix prove counts as met.
 """
@@ -10,7 +10,7 @@ from .scoreboard import Scoreboard
 from .statistics import RUNS_FOR_AN_INTERVAL
 
 EVALUATED_TOKENS = 10_000_000
-"""For a loss to +-0.001 (science.md, section 6, point 5)."""
+"""For a loss to +-0.001."""
 
 
 @dataclass(frozen=True)

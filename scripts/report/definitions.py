@@ -1,4 +1,4 @@
-"""What each number means, for the end of the page (report.md, section 2)."""
+"""What each number means, for the end of the page."""
 
 DEFINITIONS = {
     "loss": "Mean cross-entropy per token in nats at the end of training, over the whole fixed "

@@ -22,7 +22,7 @@ def significant(value: float) -> str:
 
 
 def loss(value: float) -> str:
-    """Nats; runs differ in the third decimal (science.md, section 6)."""
+    """Nats; runs differ in the third decimal."""
     return f"{value:.4f}"
 
 

@@ -35,7 +35,7 @@ class Run:
     planned_tokens: int | None
     folder: Path
     state: str
-    """done, failed, diverged or pending (reliability.md, section 4)."""
+    """done, failed, diverged or pending."""
     live: str
     """What "pending" is at this moment: "running", "interrupted" or ""."""
     reason: str

@@ -1,4 +1,4 @@
-"""Numbers over seeds. The unit is a run, never a step (report.md, section 3).
+"""Numbers over seeds. The unit is a run, never a step.
 
 n = 1 gives the value, n = 2 the range, n >= 3 the mean and its 95 % t interval. Arms are compared
 by the differences of runs with the same seed, because these share init, batches and evaluation

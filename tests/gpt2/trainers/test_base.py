@@ -136,7 +136,7 @@ def test_a_huge_learning_rate_is_an_outcome_not_a_crash(train):
 
 
 def test_the_order_of_a_step(train, monkeypatch):
-    """Gate, norm, condition, clip, optimizer, pruner: science.md, section 1."""
+    """Gate, norm, condition, clip, optimizer, pruner."""
     order = []
     build = base.BaseGPT2Trainer.__init__
 

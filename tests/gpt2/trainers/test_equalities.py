@@ -1,6 +1,6 @@
 """Arms that are the same by construction end with the same bits.
 
-Published arms of this kind were 0.155 nats apart, the size of a harness's error (science.md).
+Published arms of this kind were 0.155 nats apart, the size of a harness's error.
 """
 
 import pytest

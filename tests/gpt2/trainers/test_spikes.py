@@ -74,7 +74,7 @@ def bump(train):
 
 
 def test_adamw_shows_a_bump_and_adamwspam_a_smaller_one(bump):
-    """science.md, section 7, acceptance 8; with all of it off the arms coincide: equalities."""
+    """With all of it off the arms coincide: test_equalities.py."""
     adamw = bump(OPTIMIZER="adamw")
     assert adamw > 0.3
     for preset in ("seed", "paper"):

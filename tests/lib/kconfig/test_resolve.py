@@ -1,4 +1,4 @@
-"""Each row of the table of silent defaults (kconfig.md, section 4), and the steps of section 5."""
+"""Each silent default of kconfiglib is an error here, and layers resolve in order."""
 
 import pytest
 

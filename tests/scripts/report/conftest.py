@@ -1,4 +1,4 @@
-"""Synthetic results folders: deterministic, small, in the schemas of architecture.md 4.3."""
+"""Synthetic results folders: deterministic, small, in the schemas of docs/results.md."""
 
 import hashlib
 import json
@@ -314,7 +314,7 @@ def longer(seeds: int) -> list[Spec]:
 
 
 def noise(arm: str, seed: int) -> float:
-    """A fixed deviation of about 0.002 nats, the size that seeds have (science.md, section 6)."""
+    """A fixed deviation of about 0.002 nats, the size that seeds have."""
     digest = hashlib.sha256(f"{arm} {seed}".encode()).digest()
     return (digest[0] / 255 - 0.5) * 0.008
 

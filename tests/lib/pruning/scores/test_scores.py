@@ -1,4 +1,4 @@
-"""The documented formulas on the fixture of science.md 3.1, and what holds for every score."""
+"""The documented formulas on a fixture worked out by hand, and what holds for every score."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The fixture of the keep scores (science.md, 3.1) and how the tests ask for a score."""
+"""The fixture of the keep scores and how the tests ask for a score."""
 
 import torch
 
