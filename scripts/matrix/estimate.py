@@ -2,7 +2,9 @@
 
 import json
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gpt2.budget import micro_batch, parameter_count, shape_key
 from gpt2.dataset_choice import data_arguments
@@ -35,7 +37,7 @@ def estimated_s(planned: PlannedRun, known: dict[str, float]) -> float | None:
 
 
 def least_memory_bytes(planned: PlannedRun) -> int | None:
-    """Weights, gradients, two moments, and the logits with their gradient, all float32.
+    """Weights, gradients, optimizer state, and the logits with their gradient, all float32.
 
     A lower bound: activations come on top. None before the vocabulary is known.
     """
@@ -46,4 +48,18 @@ def least_memory_bytes(planned: PlannedRun) -> int | None:
     vocabulary = -(-manifest.vocab_size // multiple) * multiple
     parameters = parameter_count(planned.settings, vocabulary)
     logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
-    return FLOAT32_BYTES * (4 * parameters + 2 * logits)
+    copies = 2 + state_copies(planned.settings)
+    return FLOAT32_BYTES * (copies * parameters + 2 * logits)
+
+
+def state_copies(settings: Mapping[str, Any]) -> int:
+    """How many numbers an optimizer keeps for each parameter, at least."""
+    optimizer = settings["OPTIMIZER"]
+    if optimizer == "adamwprune":
+        optimizer = settings["ADAMWPRUNE_BASE"]
+    if optimizer == "sgd":
+        return int(settings["SGD_MOMENTUM"] > 0)
+    if optimizer == "muon":
+        return 1  # on the matrices of the blocks; two elsewhere
+    has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and settings["SPAM_AMSGRAD"])
+    return 3 if has_amsgrad else 2
