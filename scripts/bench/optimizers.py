@@ -25,7 +25,7 @@ from lib.optimizers import (
     optimizer_state_bytes,
     parameter_groups,
 )
-from scripts.bench.pruning import pruning_rows, threshold_row
+from scripts.bench.pruning import pruning_rows, threshold_rows
 from scripts.bench.subjects import (
     CHARACTERS,
     GPT2_124M,
@@ -183,7 +183,7 @@ def measure(device: torch.device, *, is_quick: bool) -> str:
     pace = QUICK if is_quick else LONG
     add(optimizer_rows(tree, large, model, pace, training))
     add(pruning_rows(tree, large, model, training))
-    add(threshold_row(large, model, pace))
+    add(threshold_rows(large, model, pace))
     notes = [
         f"Reference: `torch.optim.AdamW(fused=True)` on the same {len(list(model.parameters()))} "
         f"tensors ({large.name}).",

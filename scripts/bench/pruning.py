@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from itertools import count
 
 import torch
+from torch import Tensor
 
 from gpt2.model import GPT
 from lib.kconfig import Tree
 from lib.optimizers import build_optimizer, condition_gradients
 from lib.pruning import Pruner, build_pruner
 from lib.pruning.scope import prunable_parameters
-from lib.pruning.select import find_threshold
+from lib.pruning.select import EXCLUDED, find_threshold
 from scripts.bench.subjects import Subject, TrainingStep, arm_settings, refresh
 from scripts.bench.table import Row
 from scripts.bench.timing import Pace, PhaseClock, Step, block, compare
@@ -104,11 +105,23 @@ def pruning_rows(tree: Tree, subject: Subject, model: GPT, training: TrainingSte
     yield Row(subject.name, "gate alone", gate_ms, share=gate_ms / training.milliseconds)
 
 
-def threshold_row(subject: Subject, model: GPT, pace: Pace) -> Iterator[Row]:
-    """The exact threshold of all prunable weights at 50 %, beside kthvalue's equal answer."""
+def threshold_rows(subject: Subject, model: GPT, pace: Pace) -> Iterator[Row]:
+    """The exact threshold over as many scores as there are prunable weights, beside kthvalue.
+
+    Once over fresh scores, and once as late in a ramp, where half are no candidates any more.
+    """
     prunable = prunable_parameters("blocks", model.named_parameters())
-    scores = torch.cat([p.grad.reshape(-1) for _, p in prunable if p.grad is not None]).abs_()
-    k = scores.numel() // 2
+    size = sum(parameter.numel() for _, parameter in prunable)
+    device = prunable[0][1].device
+    generator = torch.Generator(device).manual_seed(0)
+    # Magnitudes of freshly drawn weights: gradients of a pruned model are full of equal zeros.
+    scores = torch.randn(size, generator=generator, device=device).mul_(0.02).abs_()
+    yield _threshold_row(subject, scores, size // 2, f"exact threshold, {size:,} scores", pace)
+    scores[torch.rand(size, generator=generator, device=device) < 0.5] = EXCLUDED
+    yield _threshold_row(subject, scores, size // 4, "the same, half of them pruned before", pace)
+
+
+def _threshold_row(subject: Subject, scores: Tensor, k: int, name: str, pace: Pace) -> Row:
     answers: dict[str, float] = {}
 
     def by_histogram(clock: PhaseClock) -> None:
@@ -123,9 +136,9 @@ def threshold_row(subject: Subject, model: GPT, pace: Pace) -> Iterator[Row]:
 
     result = compare(by_kthvalue, by_histogram, scores.device, pace)
     assert answers["histogram"] == answers["kthvalue"], answers
-    yield Row(
+    return Row(
         subject.name,
-        f"exact threshold over {scores.numel():,} scores",
+        name,
         result.second_ms[0],
         "kthvalue, same answer",
         result.first_ms[0],
