@@ -47,7 +47,10 @@ def _findings(board: Scoreboard) -> tuple[str, list[str]]:
         text = f"{best.arm} ends lowest, at perplexity {_value(best)}"
         return f"{text}; there is no finished baseline to compare it with.", [_budget(board)]
     others = [row for row in measured if row is not base]
-    leader = min(others, key=lambda row: row.mean("perplexity"))
+    # A control that is the baseline under another name says nothing of what may be won.
+    same = [row for row in others if _is_the_same(row)]
+    different = [row for row in others if row not in same]
+    leader = min(different or others, key=lambda row: row.mean("perplexity"))
     if best is base:
         headline = f"No arm ends below the baseline {base.arm} at perplexity {_value(base)}"
         headline += f"; {leader.arm} comes closest, at {_value(leader)}."
@@ -61,6 +64,7 @@ def _findings(board: Scoreboard) -> tuple[str, list[str]]:
         text = f"Of the pruned arms {row.arm} ends lowest, at {_value(row)}."
         parts = [text, _comparison(board, row, base), *_details(board, row, base)]
         paragraphs.append(" ".join(parts))
+    paragraphs += [_comparison(board, row, base) for row in same if row is not leader]
     return f"{headline} {_standing(leader)}".strip(), [*paragraphs, _budget(board)]
 
 
@@ -72,6 +76,12 @@ def _standing(row: Row) -> str:
     if gap.n < RUNS_FOR_AN_INTERVAL:
         return "Two seeds, no claim."
     return "" if gap.excludes_zero else f"With {gap.n} seeds no difference is shown."
+
+
+def _is_the_same(row: Row) -> bool:
+    """Whether each of its runs ended at the very loss of the baseline's run."""
+    gap = row.cells["difference"]
+    return gap.n > 0 and not any(gap.values)
 
 
 def _comparison(board: Scoreboard, row: Row, base: Row) -> str:

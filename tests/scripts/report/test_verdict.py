@@ -73,6 +73,13 @@ def test_equal_is_not_called_higher(results, spec):
     assert "higher than" not in everything(found)
 
 
+def test_a_control_equal_to_the_baseline_is_not_the_headline(results, spec):
+    losses = {"adamw": 1.65, "adamwprune": 1.65, "adamw+magnitude@50%": 1.8}
+    found = verdict_of(results, arms(spec, 3, losses))
+    assert "adamw+magnitude@50% comes closest" in found.headline
+    assert any("adamwprune and adamw end at exactly the same" in p for p in found.paragraphs)
+
+
 def test_memory_is_compared_on_one_machine_only(results, spec):
     other = spec("adamwprune", summary={"memory.optimizer_bytes": 480_000})
     found = verdict_of(results, [spec(), other])
