@@ -33,7 +33,7 @@ def test_every_optimizer_is_timed_and_the_page_is_written(tmp_path):
     ):
         assert f"| {what} |" in text
     # The histogram's answer was compared with that of kthvalue before the row was printed.
-    assert "exact threshold over 24,576 scores | " in text
+    assert "exact threshold, 24,576 scores | " in text
     assert "1 threads; PyTorch" in text
     assert re.search(r"The reference against itself is off by up to [0-9.]+ %", text)
 
