@@ -15,14 +15,9 @@ from torch import nn
 
 from lib.optimizers import build_optimizer
 from lib.pruning import DISTRIBUTIONS, PATTERNS, SCHEDULES, build_pruner, check_outcome, gradual
-from tests.lib.pruning.tiny_run import OPTIMIZER, PRUNING
+from tests.lib.pruning.tiny_run import CRITERIA, OPTIMIZER, PRUNING
 
 STEPS = 12
-CRITERIA = [
-    *((name, None) for name in ("magnitude", "movement", "movement-displacement", "random")),
-    *((name, None) for name in ("obd", "salpha")),
-    *(("state", f"bitter{i}") for i in range(10)),
-]
 SHORT = PRUNING | {"PRUNING_BEGIN_PCT": 20, "PRUNING_END_PCT": 80, "PRUNING_FREQUENCY": 2}
 
 

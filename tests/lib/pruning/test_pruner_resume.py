@@ -5,11 +5,7 @@ import copy
 import pytest
 import torch
 
-from tests.lib.pruning.tiny_run import (
-    STEPS,
-    Run,
-    assert_same,
-)
+from tests.lib.pruning.tiny_run import CRITERIA, SIZES, STEPS, N, Run, assert_same
 
 
 @pytest.mark.parametrize("stop", [10, 20, 41, 45, 60, 70])
@@ -32,6 +28,34 @@ def test_resumed_in_the_middle_it_continues_bit_equal(stop, dtype):
     second.train(STEPS - stop)
     assert_same(straight, second)
     assert straight.pruner.report() == second.pruner.report()
+
+
+@pytest.mark.parametrize(("method", "variant"), CRITERIA)
+def test_every_score_is_exact_after_a_resume_and_in_saved_weights(tmp_path, method, variant):
+    chosen = {"optimizer": "adamwprune", "ADAMWPRUNE_VARIANT": variant}
+    straight = Run(method, **chosen).train()
+    first = Run(method, **chosen).train(37)
+    states = (first.weights(), first.optimizer.state_dict(), first.pruner.state_dict())
+    torch.save(states, tmp_path / "middle.pt")
+    weights, moments, pruning = torch.load(tmp_path / "middle.pt", weights_only=True)
+
+    second = Run(method, **chosen)
+    with torch.no_grad():
+        for name, p in second.named:
+            p.copy_(weights[name])
+    second.optimizer.load_state_dict(moments)
+    second.pruner.load_state_dict(pruning)
+    second.step = 37
+    second.train(STEPS - 37)
+
+    assert_same(straight, second)
+    assert first.events
+    assert second.events
+    for event in first.events + second.events:
+        assert event.achieved == round(event.target * N) / N
+    torch.save(second.weights(), tmp_path / "weights.pt")
+    loaded = torch.load(tmp_path / "weights.pt", weights_only=True)
+    assert sum(int((loaded[name] == 0).sum()) for name in SIZES) == round(0.5 * N)
 
 
 def test_the_state_can_be_saved_as_plain_data(tmp_path):

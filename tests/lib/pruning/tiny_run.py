@@ -114,4 +114,9 @@ def assert_same(first, second):
         ), name
 
 
+CRITERIA = [
+    *((name, None) for name in ("magnitude", "movement", "movement-displacement", "random")),
+    *((name, None) for name in ("obd", "salpha")),
+    *(("state", f"bitter{i}") for i in range(10)),
+]
 STATE_VARIANTS = [("magnitude", "bitter1")] + [("state", f"bitter{i}") for i in (0, 1, 7)]
