@@ -1,5 +1,6 @@
 """What tests of several rooms share: the real option tree, and the smallest configurations."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from lib.arms import settings_of
 from lib.cli import ROOT
 from lib.kconfig import Configuration, Tree, load_tree, override_layer, read_layer
+
+# A shell starts background work deaf to Ctrl+C, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

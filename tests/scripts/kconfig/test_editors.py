@@ -53,13 +53,16 @@ class Terminal:
 
     def end(self) -> int:
         """The exit status, once the program has ended."""
+        deadline = time.monotonic() + 30
         try:
-            while os.read(self.master, 65536):
-                pass
+            # What it still draws must be taken, or it waits for ever.
+            while time.monotonic() < deadline:
+                if select.select([self.master], [], [], 0.2)[0]:
+                    os.read(self.master, 65536)
         except OSError:
             # Linux says EIO once the other end of a pseudo-terminal is closed.
             pass
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=1)
         os.close(self.master)
         return status
 
