@@ -5,12 +5,9 @@ from lib.optimizers.adamw import adamw
 from lib.optimizers.adamwadv import adamwadv
 from tests.lib.optimizers.harness import (
     are_equal,
-    assert_round_trip,
     assert_step_by_step,
-    counted_reads,
     in_groups,
     parameters,
-    train,
     weights,
 )
 
@@ -88,15 +85,3 @@ def test_every_setting_acts(keyword, value):
 def test_bad_settings_are_refused_with_the_remedy(keyword, value):
     with pytest.raises(ValueError, match=f"^{keyword}={value} is .*; set {keyword.upper()} "):
         adamwadv(parameters(), **SETTINGS | {keyword: value})
-
-
-def test_state_round_trip_in_the_middle_continues_bit_equal():
-    assert_round_trip(build)
-
-
-def test_the_host_never_waits():
-    named = parameters()
-    optimizer = build(named)
-    with counted_reads() as reads:
-        train(optimizer, named, 3)
-    assert reads.count == 0

@@ -12,8 +12,6 @@ from lib.optimizers.adamw import adamw
 from lib.optimizers.muon import UPDATE_RMS, Muon, muon, orthogonalised
 from tests.lib.optimizers.harness import (
     are_equal,
-    assert_round_trip,
-    counted_reads,
     in_groups,
     parameters,
     train,
@@ -219,10 +217,6 @@ def test_a_model_without_hidden_matrices_is_refused():
         muon([("embedding", nn.Parameter(torch.ones(2, 2)))], **SETTINGS)
 
 
-def test_state_round_trip_in_the_middle_continues_bit_equal():
-    assert_round_trip(build)
-
-
 def test_its_state_is_loaded_and_that_of_another_refused():
     named = parameters()
     optimizer = build(named)
@@ -244,11 +238,3 @@ def test_a_closure_gives_the_loss():
     named = parameters()
     optimizer = build(named)
     assert optimizer.step(lambda: 1.5) == 1.5
-
-
-def test_the_host_never_waits():
-    named = parameters()
-    optimizer = build(named)
-    with counted_reads() as reads:
-        train(optimizer, named, 3)
-    assert reads.count == 0

@@ -8,7 +8,13 @@ from lib.optimizers import OPTIMIZERS, build_optimizer, check_gradients, load_op
 from lib.optimizers.adamw import adamw
 from lib.optimizers.adamwadv import adamwadv
 from lib.optimizers.sgd import sgd
-from tests.lib.optimizers.harness import ALL_SETTINGS, are_equal, parameters, train
+from tests.lib.optimizers.harness import (
+    ALL_SETTINGS,
+    are_equal,
+    assert_round_trip,
+    parameters,
+    train,
+)
 
 ADAM = {
     "learning_rate": 1e-2,
@@ -64,6 +70,11 @@ def test_a_complex_gradient_is_named():
     weight.grad = torch.ones(2, dtype=torch.complex64)
     with pytest.raises(ValueError, match="gradient of odd is torch.complex64.*real numbers"):
         check_gradients([("odd", weight)])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_saved_in_the_middle_it_continues_bit_equal(name):
+    assert_round_trip(lambda named: build_optimizer(name, named, ALL_SETTINGS))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
