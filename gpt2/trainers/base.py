@@ -30,10 +30,10 @@ from lib.optimizers import (
     check_gradients,
     condition_gradients,
     describe_groups,
+    notes,
     read_events,
     set_learning_rate,
 )
-from lib.optimizers.hooks import notes
 from lib.pruning import build_pruner
 from lib.rng import stream_seed
 from lib.runs import RunDirectory

@@ -16,11 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
-from torch.optim.adamw import adamw as adamw_update
 
 from lib.optimizers.kernels import can_all_be_fused
-
-Group = dict[str, Any]
+from lib.optimizers.moments import Group, moments, new_moments, update_by_moments
 
 
 class ConditionedAdamW(torch.optim.Optimizer):
@@ -141,14 +139,10 @@ class ConditionedAdamW(torch.optim.Optimizer):
         if state:
             return
         group = next(g for g in self.param_groups if any(p is parameter for p in g["params"]))
-        # Where torch's AdamW keeps it: the fused kernel counts on the device.
-        device = parameter.device if group["fused"] else "cpu"
-        state["step"] = torch.zeros((), dtype=torch.float32, device=device)
+        state |= new_moments(parameter, group)
         # Updates since the start or the last reset. Not the age of the optimizer: a parameter
         # may get its first gradient late.
         state["updates"] = 0
-        for name in moments(group):
-            state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
 
     def _reset_if_due(self, step: int) -> bool:
         """Zero the moments of every group whose interval divides `step`; whether there was one.
@@ -173,30 +167,15 @@ class ConditionedAdamW(torch.optim.Optimizer):
         learning_rate, decay = group["lr"], group["weight_decay"]
         if scale != 1.0:
             learning_rate, decay = learning_rate * scale, decay / scale
-        beta1, beta2 = group["betas"]
-        adamw_update(
+        update_by_moments(
+            group,
             parameters,
-            [parameter.grad for parameter in parameters],
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [state["max_exp_avg_sq"] for state in states] if group["amsgrad"] else [],
-            [state["step"] for state in states],
-            fused=group["fused"],
-            amsgrad=group["amsgrad"],
-            beta1=beta1,
-            beta2=beta2,
-            lr=learning_rate,
+            states,
+            learning_rate=learning_rate,
             weight_decay=decay,
-            eps=group["eps"],
-            maximize=False,
         )
         for state in states:
             state["updates"] += 1
-
-
-def moments(group: Group) -> tuple[str, ...]:
-    """The names of the moments that this group keeps, each of its parameter's shape."""
-    return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
 
 
 def since_reset(step: int, interval: float) -> int | None:

@@ -14,6 +14,8 @@ from torch import nn
 
 NamedParameters = Iterable[tuple[str, nn.Parameter]]
 
+BLOCK_PREFIX = "blocks."  # of the names of all parameters inside the transformer blocks
+
 
 @dataclass(frozen=True)
 class GroupDescription:

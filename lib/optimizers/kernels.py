@@ -1,11 +1,17 @@
-"""Where the fused kernels of torch.optim are right: one pass over all tensors of a group."""
+"""What the optimizers must know of kernels: where the fused ones are right, and how to sum."""
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 # torch >= 2.4 has fused SGD, Adam and AdamW for both; elsewhere torch picks foreach or the loop.
 FUSED_DEVICES = ("cpu", "cuda")
+
+# Elements of a piece that stays, with two temporary copies, in a processor's cache. Of 2^15 ...
+# 2^18 the least processor time of the spike clip on one thread of an EPYC with 1 MiB of
+# second-level cache per core (332, 278, 250, 278 ms, scaled to 124.5M elements; machine not idle).
+PIECE = 1 << 17
 
 
 def can_be_fused(parameter: Tensor) -> bool:
@@ -20,3 +26,8 @@ def can_be_fused(parameter: Tensor) -> bool:
 def can_all_be_fused(groups: Iterable[dict]) -> bool:
     """Whether it is right for every parameter of these groups (`parameter_groups`)."""
     return all(can_be_fused(parameter) for group in groups for parameter in group["params"])
+
+
+def accumulation_dtype(tensor: Tensor) -> torch.dtype:
+    """In which counts and norms over a tensor's elements are summed: at least fp32."""
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32

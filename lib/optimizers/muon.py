@@ -20,14 +20,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adamw import adamw as adamw_update
 
 from lib.optimizers.checks import check_betas, check_non_negative
-from lib.optimizers.groups import NamedParameters, parameter_groups
+from lib.optimizers.groups import BLOCK_PREFIX, NamedParameters, parameter_groups
 from lib.optimizers.kernels import can_all_be_fused
+from lib.optimizers.moments import new_moments, update_by_moments
 
 HIDDEN = "hidden"
-BLOCK_PREFIX = "blocks."
 
 # The quintic a x + b x^3 + c x^5 whose repetition drives singular values to 1, chosen for its
 # slope at 0 and not for exactness (Jordan et al. 2024).
@@ -77,7 +76,7 @@ def muon(
             options |= {"iterations": muon_iterations}
             groups.append(group | {"name": HIDDEN, "params": matrices} | options)
         if rest:
-            options = {"betas": (beta1, beta2), "eps": epsilon}
+            options = {"betas": (beta1, beta2), "eps": epsilon, "amsgrad": False}
             options |= {"fused": can_all_be_fused([{"params": rest}])}
             groups.append(group | {"params": rest} | options)
     if all(group["name"] != HIDDEN for group in groups):
@@ -132,29 +131,14 @@ class Muon(torch.optim.Optimizer):
 
     def _update_rest(self, group: dict[str, Any], parameters: list[nn.Parameter]) -> None:
         for parameter in parameters:
-            state = self.state[parameter]
-            if not state:
-                # Where torch's AdamW keeps it: the fused kernel counts on the device.
-                device = parameter.device if group["fused"] else "cpu"
-                state["step"] = torch.zeros((), dtype=torch.float32, device=device)
-                state["exp_avg"] = torch.zeros_like(parameter)
-                state["exp_avg_sq"] = torch.zeros_like(parameter)
-        states = [self.state[parameter] for parameter in parameters]
-        adamw_update(
+            if not self.state[parameter]:
+                self.state[parameter] |= new_moments(parameter, group)
+        update_by_moments(
+            group,
             parameters,
-            [parameter.grad for parameter in parameters],
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [],
-            [state["step"] for state in states],
-            fused=group["fused"],
-            amsgrad=False,
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            lr=group["lr"],
+            [self.state[parameter] for parameter in parameters],
+            learning_rate=group["lr"],
             weight_decay=group["weight_decay"],
-            eps=group["eps"],
-            maximize=False,
         )
 
 

@@ -23,10 +23,8 @@ from torch import Tensor, nn
 from lib.optimizers.checks import check_betas, check_non_negative
 from lib.optimizers.conditioned import ConditionedAdamW, Group, add, read
 from lib.optimizers.groups import NamedParameters, parameter_groups, unique_trainable
+from lib.optimizers.kernels import PIECE, accumulation_dtype
 from lib.workers import in_threads, workers_for
-
-# Elements: a piece and two temporary copies stay in cache.
-PIECE = 1 << 17
 
 # Rows of the statistics: a running mean and, below it, the sum of its weights. Kept on the device
 # for each tensor, since a tensor without a gradient is not updated.
@@ -145,7 +143,7 @@ class StableSPAM(ConditionedAdamW):
             exceeds = piece.abs() > limit.to(gradient.dtype)
             clipped.append(exceeds.sum())
             piece.mul_(torch.where(exceeds, share, 1.0))
-            norms.append(torch.linalg.vector_norm(piece, dtype=_at_least_fp32(gradient)))
+            norms.append(torch.linalg.vector_norm(piece, dtype=accumulation_dtype(gradient)))
 
         norm = torch.stack(norms).double().norm()
         mean = _running_mean(statistics, MEAN, gamma1, norm)
@@ -187,7 +185,3 @@ def _pieces(gradient: Tensor) -> Sequence[Tensor]:
     if gradient.device.type != "cpu" or not gradient.is_contiguous():
         return (gradient,)
     return gradient.view(-1).split(PIECE)
-
-
-def _at_least_fp32(tensor: Tensor) -> torch.dtype:
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 
 from torch import nn
 
+from lib.optimizers.groups import BLOCK_PREFIX
 from lib.pruning.lookup import lookup
 
-BLOCK_PREFIX = "blocks."
 HEAD_NAME = "token_embedding.weight"
 
 

@@ -51,12 +51,6 @@ class PrunableTensor:
         return self.weight == 0 if self.mask is None else self.mask
 
     @torch.no_grad()
-    def pruned_count(self) -> int:
-        """Counted from the tensor, never remembered."""
-        # count_nonzero branches on every element: ten times slower at half sparsity.
-        return int(self.pruned().sum())
-
-    @torch.no_grad()
     def prune(self, selected: Tensor) -> None:
         """Prune the coordinates where `selected` (bool, the weight's shape) is True."""
         assert selected.shape == self.weight.shape

@@ -3,15 +3,18 @@
 import math
 
 from lib.optimizers.checks import check_betas, check_non_negative
-from lib.optimizers.groups import NamedParameters, parameter_groups, unique_trainable
+from lib.optimizers.groups import (
+    BLOCK_PREFIX,
+    NamedParameters,
+    parameter_groups,
+    unique_trainable,
+)
 from lib.optimizers.spam.density import DensityGate
 from lib.optimizers.spam.detector import SpikeDetector
 from lib.optimizers.spam.optimizer import AdamWSPAM
 from lib.rng import stream_seed
 
 __all__ = ["AdamWSPAM", "adamwspam"]
-
-BLOCK_PREFIX = "blocks."
 
 
 def adamwspam(

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from lib.optimizers.kernels import PIECE, accumulation_dtype
 from lib.workers import in_threads, workers_for
 
-# Elements. Of 2^15 ... 2^18 the least processor time on one thread of an EPYC with 1 MiB of
-# second-level cache per core (332, 278, 250, 278 ms, scaled to 124.5M elements; machine not idle).
-PIECE = 1 << 17
 # Pieces that share their buffers: 4M elements, so that large tensors too are spread over cores.
 RUN = 32
 # Elements per round of the foreach form, so that its copies of g and v stay small.
@@ -75,7 +73,7 @@ def _buffers(
     piece: Tensor, scratch: dict[torch.dtype, tuple[Tensor, Tensor, Tensor]]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Two buffers like the piece and one to count in, from the scratch wherever they fit."""
-    counted = _accumulation_dtype(piece)
+    counted = accumulation_dtype(piece)
     if piece.dim() != 1 or piece.numel() > PIECE:
         like = torch.empty_like
         return like(piece), like(piece), like(piece, dtype=counted)
@@ -107,12 +105,12 @@ def clip_foreach(
         torch._foreach_sub_(exceeds, limits)
         torch._foreach_sign_(exceeds)
         torch._foreach_clamp_min_(exceeds, 0.0)
-        counts += torch._foreach_norm(exceeds, 1, dtype=_accumulation_dtype(g[0]))
+        counts += torch._foreach_norm(exceeds, 1, dtype=accumulation_dtype(g[0]))
         del exceeds
         torch._foreach_minimum_(g, limits)
         torch._foreach_neg_(limits)
         torch._foreach_maximum_(g, limits)
-        norms += torch._foreach_norm(g, 2, dtype=_accumulation_dtype(g[0]))
+        norms += torch._foreach_norm(g, 2, dtype=accumulation_dtype(g[0]))
     return _total(counts), _total(norms, power=2)
 
 
@@ -124,10 +122,6 @@ def _pieces(gradient: Tensor, second_moment: Tensor, ratio: float) -> Iterator[P
             yield g, v, ratio
     else:
         yield gradient, second_moment, ratio
-
-
-def _accumulation_dtype(tensor: Tensor) -> torch.dtype:
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[int]]:
