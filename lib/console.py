@@ -83,3 +83,13 @@ def count(number: float) -> str:
         if number >= limit * 0.9995:
             return f"{number / limit:.3g}{unit}"
     return f"{number:.3g}"
+
+
+def size(number_of_bytes: float) -> str:
+    """Bytes for people, three digits: 512 bytes, 85.3 MiB, 1.39 GiB."""
+    for limit, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number_of_bytes >= limit * 0.9995:
+            value = number_of_bytes / limit
+            # 1000 to 1023 of a unit have four digits; as "1e+03" nobody would read them.
+            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:.0f} {unit}"
+    return f"{number_of_bytes:.0f} bytes"

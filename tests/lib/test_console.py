@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from lib.console import Console, count, duration
+from lib.console import Console, count, duration, size
 
 
 class Terminal(io.StringIO):
@@ -26,6 +26,23 @@ def test_durations(seconds, text):
 )
 def test_counts(number, text):
     assert count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 bytes"),
+        (512, "512 bytes"),
+        (1024, "1 KiB"),
+        (1000 * 1024, "1000 KiB"),
+        (1023.9 * 1024, "1 MiB"),
+        (89_443_533, "85.3 MiB"),
+        (1_493_277_696, "1.39 GiB"),
+        (3 << 40, "3 TiB"),
+    ],
+)
+def test_sizes(number, text):
+    assert size(number) == text
 
 
 def test_a_pipe_gets_whole_lines_and_no_escape_codes(tmp_path):
