@@ -4,6 +4,7 @@ It reads the model and changes nothing: no gradient, no random number, no traini
 """
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -43,8 +44,11 @@ def evaluate(
     batch_size: int,
     device: str,
     autocast: AbstractContextManager[None],
-) -> Evaluation:
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Evaluation | None:
     """The loss of `model` over all `windows`, each prediction counted once.
+
+    `may_go_on` is asked before each pass; None as soon as it says no.
 
     `batch_size`: of training, in windows. No pass is larger, so that the peak of memory that a run
     reports is that of its training; without gradients an evaluation then needs less.
@@ -55,6 +59,9 @@ def evaluate(
     tokens = 0
     most = max(1, TOKENS_PER_PASS // windows.block_size)
     for rows in windows.batches(min(batch_size, most)):
+        if not may_go_on():
+            model.train(was_training)
+            return None
         rows_BT1: Tensor = torch.from_numpy(rows).to(device).long()
         with autocast:
             total += model.loss(rows_BT1, reduction="sum").double()

@@ -4,7 +4,8 @@ Options are assignments to Kconfig symbols (`--learning-rate 3e-4 --optimizer ad
 resolved on top of `.config` by the same code that the matrix uses; the run they describe gets its
 folder, and is the same run as one of a matrix with the same values. `--dry-run` only says which.
 
-Idempotent: a run that has ended is not computed again. Exit codes: lib/cli.py.
+Idempotent: a run that has ended is not computed again, and one that was stopped or killed continues
+from its newest checkpoint. Exit codes: lib/cli.py, lib/signals.py.
 """
 
 if __name__ == "__main__" and not __package__:
@@ -13,7 +14,7 @@ if __name__ == "__main__" and not __package__:
     run_as_module("gpt2.train")
 
 import argparse
-import signal
+import os
 import sys
 import time
 import traceback
@@ -28,15 +29,16 @@ from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
 from lib.kconfig import overrides_from_arguments
 from lib.runs import RunDirectory
-
-
-class Terminated(BaseException):
-    """SIGTERM, on its way to the end of the attempt."""
+from lib.signals import Stopped, StopRequests
 
 
 def main(arguments: Sequence[str]) -> int:
     started = time.perf_counter()
     options, assignments = command_line().parse_known_args(arguments)
+    if options.list_checkpoints:
+        from gpt2.checkpoints import print_checkpoints
+
+        return print_checkpoints(options.run, assignments)
     run = find_run(options.run, assignments)
     if options.dry_run:
         print(f"{run.path}: {run.state()}")
@@ -44,8 +46,18 @@ def main(arguments: Sequence[str]) -> int:
     summary = run.summary()
     if summary is not None:
         return already_ended(run, summary)
-    with claim(run.path):
-        return attempt(run, started)
+    with claim(run.path), StopRequests() as stop:
+        try:
+            status = attempt(run, options.resume, started, stop)
+        except Stopped as stopped:
+            # Before the attempt was under way, or while its end was written.
+            print(_stopped_by(stopped))
+            status = stopped.exit_status
+    if stop.leaves_at_once:
+        # Past the threads that would still finish their work.
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -56,10 +68,31 @@ def command_line() -> argparse.ArgumentParser:
         allow_abbrev=False,
         epilog="SYMBOL is any option of the configuration: --max-iters 200, --optimizer adamw, "
         "--no-bias. `make explain-SYMBOL` says what it means; docs/configuration.md lists all.",
-        usage="%(prog)s [--dry-run] (--run FOLDER | [--SYMBOL VALUE] ...)",
+        usage="%(prog)s [--dry-run] [--resume WHICH | --restart] (--run FOLDER | [--SYMBOL VALUE] "
+        "...)\n       %(prog)s --list-checkpoints [--run FOLDER]",
     )
     parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
     parser.add_argument("--dry-run", action="store_true", help="only say which run this is")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--resume",
+        metavar="WHICH",
+        default="latest",
+        help="checkpoint to continue from: latest (default), best, or the path of a file",
+    )
+    start.add_argument(
+        "--restart",
+        action="store_const",
+        dest="resume",
+        const="restart",
+        help="begin at step 0; checkpoints that are there are set aside",
+    )
+    parser.add_argument(
+        "--list-checkpoints",
+        "--list_checkpoints",
+        action="store_true",
+        help="step, size, loss and validity of each; without --run of all runs",
+    )
     return parser
 
 
@@ -97,15 +130,19 @@ def already_ended(run: RunDirectory, summary: dict[str, Any]) -> int:
     return RUN_ENDED_BADLY
 
 
-def attempt(run: RunDirectory, started: float) -> int:
+def attempt(run: RunDirectory, start_from: str, started: float, stop: StopRequests) -> int:
     """Train, and record how it ended. Ends that may be mended write no summary."""
-    signal.signal(signal.SIGTERM, _terminate)
     config = run.config()
     settings = run_settings(config)
-    # Imported here, because a run that is done before must not cost the second that torch takes.
-    from gpt2.trainers.run import Outcome, train_run
-    from lib.console import Console
-    from lib.provenance import start_of_run
+    # A signal must not cut an import short: torch goes on without numpy then, and says nothing.
+    with stop.deferred():
+        # Here, because a run that is done before must not cost the second that torch takes.
+        from gpt2.trainers.run import Outcome, train_run
+        from gpt2.trainers.saving import tidy
+        from lib.clock import Clock
+        from lib.console import Console
+        from lib.provenance import start_of_run
+    stop.check()
 
     attempts = run.begin_attempt(
         {"run": run.name, "config_hash": config.hash, **start_of_run(ROOT)}
@@ -113,22 +150,35 @@ def attempt(run: RunDirectory, started: float) -> int:
     with Console(run.log_path, _prefix(settings)) as console:
         console.log(f"--- attempt {attempts}, {' '.join(sys.orig_argv)}")
         try:
-            outcome: Outcome = train_run(run, config.hash, settings, console, started)
-        except (KeyboardInterrupt, Terminated) as error:
-            run.end_attempt("interrupted", f"stopped by {_signal_of(error).name}")
-            console.line("interrupted; the same command starts it again")
-            return 128 + _signal_of(error)
+            outcome: Outcome = train_run(
+                run,
+                config.relevant(),
+                config.hash,
+                settings,
+                console,
+                Clock(started),
+                stop,
+                start_from,
+            )
+        except Stopped as stopped:
+            run.end_attempt("interrupted", f"stopped by {stopped.signal.name}")
+            console.line(_stopped_by(stopped))
+            return stopped.exit_status
         except (ValueError, OSError) as error:
             # What people can mend: the device, the data, the disk. `make` tries again.
             console.log(str(error))
             run.end_attempt("failed", str(error))
             raise
         except Exception as error:
+            # Of a library that took a signal for an error of its own.
+            stop.check()
             console.log(traceback.format_exc())
             message = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             outcome = Outcome("failed", message, {})
         summary = outcome.summary(run.name, config.hash, settings) | {"attempts": attempts}
         run.write_summary(summary)
+        # Only now: until the summary is there, the checkpoints are all that is left of the run.
+        tidy(run, settings, outcome.status == "done")
         run.end_attempt(outcome.status, outcome.reason)
         if outcome.status == "done":
             console.line(f"done: {outcome.headline()}")
@@ -137,16 +187,12 @@ def attempt(run: RunDirectory, started: float) -> int:
         return RUN_ENDED_BADLY
 
 
+def _stopped_by(stopped: Stopped) -> str:
+    return f"stopped by {stopped.signal.name}; the same command continues it"
+
+
 def _prefix(settings: dict[str, Any]) -> str:
     return f"{arm_label(settings)} seed {settings['SEED']}"
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise Terminated
-
-
-def _signal_of(error: BaseException) -> signal.Signals:
-    return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
 
 
 if __name__ == "__main__":

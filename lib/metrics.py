@@ -5,6 +5,7 @@ Every row has `kind`, `step` (optimizer steps done) and `tokens` (tokens trained
 
 import json
 import math
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,11 @@ class MetricsWriter:
         row = {"kind": kind, "step": step, "tokens": tokens} | values
         line = json.dumps({key: _jsonable(value) for key, value in row.items()}) + "\n"
         self._file.write(line.encode())
+
+    def sync(self) -> None:
+        """Have the disk hold every row so far. Before a checkpoint of their step does: after a
+        power cut the rows of a step that is not computed again would be lost."""
+        os.fsync(self._file.fileno())
 
     def __enter__(self) -> Self:
         return self

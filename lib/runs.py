@@ -70,6 +70,10 @@ class RunDirectory:
         return self.path / METRICS_NAME
 
     @property
+    def checkpoints_path(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "train.log"
 
@@ -192,7 +196,8 @@ class RunDirectory:
     def set_aside(self) -> None:
         """Keep what an ended run left under other names, so that it can be computed again."""
         number = len(self.attempts()) or 1
-        for path in (self.summary_path, self.metrics_path, self.log_path):
+        left = (self.summary_path, self.metrics_path, self.log_path, self.checkpoints_path)
+        for path in left:
             if path.exists():
                 path.rename(path.with_name(f"{path.name}.attempt-{number}"))
 

@@ -3,7 +3,6 @@
 A value that was not measured is null, never 0.
 """
 
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -36,9 +35,9 @@ def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[s
     }
 
 
-def describe_training(trainer: BaseGPT2Trainer, started: float) -> dict[str, Any]:
-    """The measured part of a summary. `started`: `time.perf_counter()` at the entry."""
-    final = trainer.final
+def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:
+    """The measured part of a summary."""
+    final = trainer.last_evaluation
     split = trainer.dataset.manifest.split("validation")
     sparsity = trainer.pruner.report()
     total = sum(parameter.numel() for parameter in trainer.parameters)
@@ -58,7 +57,7 @@ def describe_training(trainer: BaseGPT2Trainer, started: float) -> dict[str, Any
         },
         "pruning": _achieved(sparsity, total),
         "spikes": _spikes(trainer),
-        "time": _times(trainer, started),
+        "time": _times(trainer),
         "memory": _memory(trainer),
         "throughput": _throughput(trainer),
     }
@@ -74,9 +73,10 @@ def _achieved(sparsity: SparsityReport, total: int) -> dict[str, Any]:
 
 def _spikes(trainer: BaseGPT2Trainer) -> dict[str, float] | None:
     """The gradient spikes that this run was given on purpose; None for an undisturbed run."""
-    if trainer.spikes is None:
+    spikes = trainer.training_step.spikes
+    if spikes is None:
         return None
-    return {"factor": trainer.spikes.factor, "injected": trainer.spikes.number(trainer.step)}
+    return {"factor": spikes.factor, "injected": spikes.number(trainer.step)}
 
 
 def _memory(trainer: BaseGPT2Trainer) -> dict[str, int | None]:
@@ -117,15 +117,15 @@ def _tokens_per_s(trainer: BaseGPT2Trainer) -> float | None:
     )
 
 
-def _times(trainer: BaseGPT2Trainer, started: float) -> dict[str, float | None]:
+def _times(trainer: BaseGPT2Trainer) -> dict[str, float | None]:
     seconds = trainer.clock.seconds
     return {
-        "total_s": time.perf_counter() - started,
+        "total_s": trainer.clock.total_s(),
         "startup_s": seconds.get("startup"),
         "train_s": seconds.get("train"),
         "eval_s": seconds.get("eval"),
         "data_s": seconds.get("data"),
-        "checkpoint_s": None,
+        "checkpoint_s": seconds.get("checkpoint", 0.0),
         "compile_s": None,
         "step_ms_median": trainer.step_times.quantile_ms(0.5),
         "step_ms_p95": trainer.step_times.quantile_ms(0.95),

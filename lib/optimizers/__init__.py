@@ -35,6 +35,7 @@ from lib.optimizers.hooks import (
 )
 from lib.optimizers.muon import muon
 from lib.optimizers.sgd import sgd
+from lib.optimizers.skipping import skip_steps_where
 from lib.optimizers.spam import adamwspam
 from lib.optimizers.stable_spam import stable_spam
 from lib.optimizers.state import check_gradients, load_optimizer_state
@@ -57,6 +58,7 @@ __all__ = [
     "read_events",
     "reset_interval",
     "set_learning_rate",
+    "skip_steps_where",
     "steps_since_reset",
 ]
 

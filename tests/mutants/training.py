@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-LOOP = "gpt2/trainers/base.py"
+LOOP = "gpt2/trainers/step.py"
 LOOP_TESTS = "tests/gpt2/trainers/test_base.py"
 BUDGET = "gpt2/budget.py"
 BUDGET_TESTS = "tests/gpt2/test_budget.py"
@@ -41,7 +41,7 @@ TRAINING = (
     Mutant(
         mechanism="step: a loss that is not finite ends the run before the update",
         defect="NaN reaches the weights",
-        file=LOOP,
+        file="gpt2/trainers/finite.py",
         original="if not (loss + norm).isfinite().item():",
         replacement="if False:",
         test=f"{LOOP_TESTS}::test_a_loss_that_is_not_finite_ends_the_run_before_the_step",

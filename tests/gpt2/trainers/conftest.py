@@ -4,10 +4,13 @@ import pytest
 import torch
 
 from gpt2.trainers import base
+from gpt2.trainers.resume import LATEST
 from gpt2.trainers.run import Outcome, train_run
 from lib.arms import arm_label
+from lib.clock import Clock
 from lib.console import Console
 from lib.runs import RunDirectory
+from lib.signals import StopRequests
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +24,34 @@ def short_text(tmp_path_factory):
 
 
 @pytest.fixture
-def train(one_run, tmp_path, short_text):
-    """train(NAME=value, ...) -> (outcome, folder): a run of the smallest size, in this process."""
-    data = {"DATASET": "custom", "CUSTOM_PATH": short_text, "CUSTOM_TOKENIZER": "bytes"}
+def empty_run(tmp_path):
+    """empty_run(): a new run folder, without a frozen configuration."""
 
-    def go(**overrides: object) -> tuple[Outcome, RunDirectory]:
-        settings = one_run(**(data | overrides))
+    def make() -> RunDirectory:
         run = RunDirectory(tmp_path / f"run-{len(list(tmp_path.iterdir()))}")
         run.path.mkdir()
+        return run
+
+    return make
+
+
+@pytest.fixture
+def train(one_run, empty_run, short_text):
+    """train(NAME=value, ...) -> (outcome, folder): a run of the smallest size, in this process.
+
+    `run` continues an earlier one.
+    """
+    data = {"DATASET": "custom", "CUSTOM_PATH": short_text, "CUSTOM_TOKENIZER": "bytes"}
+
+    def go(
+        run: RunDirectory | None = None, start_from: str = LATEST, **overrides: object
+    ) -> tuple[Outcome, RunDirectory]:
+        settings = one_run(**(data | overrides))
+        run = run or empty_run()
         run.begin_attempt({})
-        with Console(run.log_path, arm_label(settings)) as console:
-            outcome = train_run(run, "0" * 64, settings, console, time.perf_counter())
+        with Console(run.log_path, arm_label(settings)) as console, StopRequests() as stop:
+            clock = Clock(time.perf_counter())
+            outcome = train_run(run, {}, "0" * 64, settings, console, clock, stop, start_from)
         return outcome, run
 
     return go

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gpt2.model import GPT
-from gpt2.trainers import base
+from gpt2.trainers import base, step
 from lib.metrics import read_metrics
 
 
@@ -39,7 +39,17 @@ def test_another_seed_gives_another_run(train, final_weights, equal):
 
 
 @pytest.mark.parametrize(
-    "change", [{"EVAL_INTERVAL": 3}, {"EVAL_SAMPLES": 0}, {"LOG_INTERVAL": 7}], ids=str
+    "change",
+    [
+        {"EVAL_INTERVAL": 3},
+        {"EVAL_SAMPLES": 0},
+        {"LOG_INTERVAL": 7},
+        {"PREFETCH": 0},
+        {"PREFETCH": 7},
+        {"SAVE_CHECKPOINT": "n"},
+        {"CHECKPOINT_INTERVAL": 1},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("dropout", ["0.0", "0.2"])
 def test_looking_changes_nothing(train, final_weights, equal, change, dropout):
@@ -158,7 +168,7 @@ def test_the_order_of_a_step(train, monkeypatch):
     monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", watched)
     spy(torch.nn.utils, "get_total_norm", "norm")
     spy(torch.nn.utils, "clip_grads_with_norm_", "clip")
-    spy(base, "condition_gradients", "condition")
+    spy(step, "condition_gradients", "condition")
     train(PRUNING_METHOD="magnitude", MAX_ITERS=3)
     assert order == ["gate", "norm", "condition", "clip", "optimizer", "prune"] * 3
 
@@ -167,7 +177,7 @@ def test_the_clip_sees_the_conditioned_norm_and_the_log_the_one_before(train, mo
     """Else a gradient that was tamed already would be scaled down a second time."""
     seen = []
     clip = torch.nn.utils.clip_grads_with_norm_
-    monkeypatch.setattr(base, "condition_gradients", lambda optimizer, norm: norm * 0 + 0.5)
+    monkeypatch.setattr(step, "condition_gradients", lambda optimizer, norm: norm * 0 + 0.5)
     monkeypatch.setattr(
         torch.nn.utils,
         "clip_grads_with_norm_",

@@ -1,0 +1,132 @@
+"""One optimizer step, in the order that holds for every arm (docs/testing.md lists its guards).
+
+Learning rate; gradients of the micro-batches; gate of pruned coordinates; the optimizer's own
+conditioning; clip by the global norm; stop on a value that is not finite; update; pruner.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gpt2.datasets.loader import Loader
+from gpt2.model import GPT
+from gpt2.schedule import learning_rate
+from gpt2.spikes import spikes_of
+from gpt2.trainers.finite import finite_check
+from gpt2.trainers.window import Window
+from lib.clock import Clock, Durations
+from lib.device import Device
+from lib.optimizers import check_gradients, condition_gradients, set_learning_rate
+from lib.pruning import PruneEvent, Pruner
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What else happened in a step, for the log."""
+
+    learning_rate: float
+    spike_factor: float | None
+    event: PruneEvent | None
+    prune_s: float
+
+
+class TrainingStep:
+    """Everything that a step touches, and nothing that only looks at it."""
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        model: GPT,
+        optimizer: torch.optim.Optimizer,
+        pruner: Pruner,
+        loader: Loader,
+        device: Device,
+        clock: Clock,
+        total_steps: int,
+        autocast: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """`settings`: typed Kconfig values of one run; `autocast`: around each forward pass."""
+        self.settings = settings
+        self.model = model
+        self.parameters = list(model.parameters())
+        self.optimizer = optimizer
+        self.pruner = pruner
+        self.loader = loader
+        self.device = device
+        self.clock = clock
+        self.total_steps = total_steps
+        self.autocast = autocast
+        self.spikes = spikes_of(settings)
+        self.optimizer_times = Durations()
+        self.window = Window(device.torch_name)
+        self.check = finite_check(optimizer, device.torch_name)
+        self._has_checked_gradients = False
+
+    def __call__(self, step: int) -> StepOutcome:
+        """Optimizer step `step` (1-based). Raises Diverged; the weights stay as before the step."""
+        rate = self._learning_rate(step)
+        set_learning_rate(self.optimizer, rate)
+        factor = self.spikes.factor_of(step) if self.spikes else None
+        loss = self._accumulate_gradients(step, factor)
+        if not self._has_checked_gradients:
+            # A parameter without a gradient would keep its initial value, silently.
+            check_gradients(self.model.named_parameters())
+            self._has_checked_gradients = True
+        self.pruner.gate_gradients()
+        norm = torch.nn.utils.get_total_norm(
+            [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        )
+        self.check.watch(loss, norm, step)
+        clipped: Tensor | None = None
+        with self._measure_optimizer():
+            conditioned = condition_gradients(self.optimizer, norm)
+            if (limit := self.settings["GRAD_CLIP"]) > 0:
+                torch.nn.utils.clip_grads_with_norm_(self.parameters, limit, conditioned)
+                clipped = conditioned > limit
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.window.add(loss, norm, clipped)
+        start = time.perf_counter()
+        event = self.pruner.step(step)
+        prune_s = time.perf_counter() - start
+        self.clock.add("prune", prune_s)
+        return StepOutcome(rate, factor, event, prune_s)
+
+    def _learning_rate(self, step: int) -> float:
+        settings = self.settings
+        floor = settings["MIN_LR"] if settings["DECAY_LR"] else settings["LEARNING_RATE"]
+        return learning_rate(
+            step, self.total_steps, settings["LEARNING_RATE"], settings["WARMUP_STEPS"], floor
+        )
+
+    def _accumulate_gradients(self, step: int, factor: float | None) -> Tensor:
+        """Add up the gradients of the step's micro-batches; returns their mean loss (0-D).
+
+        factor: of the first micro-batch's gradient, where a spike is due. The loss is the true one.
+        """
+        count = self.settings["GRADIENT_ACCUMULATION"]
+        total = torch.zeros((), device=self.device.torch_name)
+        for micro_step in range(count):
+            with self.clock.measure("data"):
+                rows_BT1 = self.loader.rows((step - 1) * count + micro_step)
+            with self.autocast():
+                loss = self.model.loss(rows_BT1) / count
+            is_spike = factor is not None and micro_step == 0
+            (loss * factor if is_spike else loss).backward()
+            total += loss.detach()
+        return total
+
+    @contextmanager
+    def _measure_optimizer(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        # On a GPU the call returns before the work is done; a clock here would measure nothing.
+        if self.device.kind == "cpu":
+            seconds = time.perf_counter() - start
+            self.optimizer_times.add(seconds)
+            self.clock.add("optimizer", seconds)
