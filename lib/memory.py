@@ -1,13 +1,16 @@
 """Bytes: computed from the tensors of a run, and the peaks that the machine saw.
 
 The computed split (weights, gradients, optimizer state, masks, scores) is exact and the same
-everywhere; the peaks contain activations, allocator slack and the interpreter besides.
+everywhere; the peaks contain activations, allocator slack and the interpreter besides: the rest.
+
+Nothing here waits for the device: the allocator keeps its own books.
 """
 
+import os
 import resource
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +34,10 @@ class MemorySplit:
     score_bytes: int
     """What a pruning score remembers of past steps beside the optimizer; 0 for most."""
 
+    @property
+    def total_bytes(self) -> int:
+        return sum(astuple(self))
+
 
 @dataclass(frozen=True)
 class DevicePeak:
@@ -38,6 +45,30 @@ class DevicePeak:
 
     allocated_bytes: int
     reserved_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryNow:
+    """Bytes at this moment and the peaks so far; field names as in the rows of metrics.jsonl.
+
+    None where there is nothing to ask: a processor has no allocator of this kind.
+    """
+
+    allocated_bytes: int | None
+    """Handed out by the CUDA allocator."""
+    reserved_bytes: int | None
+    """Held by it: allocated, and kept for the next allocation."""
+    peak_allocated_bytes: int | None
+    peak_reserved_bytes: int | None
+    device_used_bytes: int | None
+    """Of the whole GPU, by every process on it."""
+    process_bytes: int | None
+    """Of the GPU by this process, as its maker's library tells (lib/gpu.py)."""
+    rss_bytes: int | None
+    """Resident in the host's memory."""
+    peak_rss_bytes: int
+    rest_bytes: int | None
+    """The peak without the computed split: activations, slack; on a processor the libraries."""
 
 
 def memory_split(
@@ -58,9 +89,56 @@ def memory_split(
     )
 
 
+def memory_now(device: torch.device, split: MemorySplit, process_bytes: int | None) -> MemoryNow:
+    """What is taken now. `process_bytes`: of lib/gpu.py, None where it cannot tell."""
+    allocated = reserved = used = None
+    peak = peak_device_memory(device)
+    if peak is not None:
+        allocated = torch.cuda.memory_allocated(device)
+        reserved = torch.cuda.memory_reserved(device)
+        free, total = torch.cuda.mem_get_info(device)
+        used = total - free
+    return MemoryNow(
+        allocated_bytes=allocated,
+        reserved_bytes=reserved,
+        peak_allocated_bytes=peak and peak.allocated_bytes,
+        peak_reserved_bytes=peak and peak.reserved_bytes,
+        device_used_bytes=used,
+        process_bytes=process_bytes,
+        rss_bytes=rss_bytes(),
+        peak_rss_bytes=peak_rss_bytes(),
+        rest_bytes=rest_bytes(peak, peak_rss_bytes(), split),
+    )
+
+
+def rest_bytes(peak: DevicePeak | None, peak_rss: int, split: MemorySplit) -> int | None:
+    """What the peak holds beside the split; None where the split is larger, as on a host that
+    never touched all of its pages."""
+    rest = (peak.allocated_bytes if peak else peak_rss) - split.total_bytes
+    return rest if rest >= 0 else None
+
+
 def tensor_bytes(tensors: Iterable[Tensor]) -> int:
     """Elements times element size, summed."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def rss_bytes() -> int | None:
+    """Memory that this process holds resident now; None where the system does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def host_memory_bytes() -> int | None:
+    """Physical memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
 
 
 def peak_rss_bytes() -> int:

@@ -1,7 +1,8 @@
 """Where a result came from: code, versions, hardware.
 
 The hardware fingerprint is built from stable fields only. Host name, load, temperature and clock
-frequency stay out: they change between two runs on one machine.
+frequency stay out: they change between two runs on one machine. What explains a speed without
+being another machine (driver, libraries, power limit) is recorded beside it, in `details`.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import platform
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ import torch
 
 from lib.cpu import cpu_model, usable_cores
 from lib.device import Device
+from lib.gpu import open_monitor
+from lib.memory import host_memory_bytes
 
 # Equal to the version in pyproject.toml, which is not there to be read once installed elsewhere.
 VERSION = "0.1.0"
@@ -48,7 +52,7 @@ def versions() -> dict[str, str | None]:
 
 
 def hardware(device: Device) -> dict[str, Any]:
-    """The device, the processor and the runtime, and a fingerprint of the three."""
+    """The device, the processor and the runtime, a fingerprint of the three, and the details."""
     runtime = torch.version.hip or torch.version.cuda if device.kind != "cpu" else None
     facts = {
         "device": device.kind,
@@ -63,7 +67,30 @@ def hardware(device: Device) -> dict[str, Any]:
         "runtime": runtime.split(".")[0] if runtime else None,
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return facts | {"fingerprint": digest[:12]}
+    return facts | {"fingerprint": digest[:12], "details": _details(device)}
+
+
+def _details(device: Device) -> dict[str, Any]:
+    """Facts for people, outside the fingerprint; null is unknown or does not apply."""
+    details: dict[str, Any] = {
+        "host_memory_bytes": host_memory_bytes(),
+        "cpu_instructions": torch.backends.cpu.get_cpu_capability(),
+        # Its own flag: a processor with AVX512 may lack it, and then emulates bfloat16.
+        "cpu_bfloat16": torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
+    }
+    if device.kind == "cpu":
+        return details
+    properties = torch.cuda.get_device_properties(0)
+    return details | {
+        # Of an AMD GPU the architecture has a name ("gfx942"), and no such number.
+        "capability": properties.gcnArchName
+        if torch.version.hip
+        else f"{properties.major}.{properties.minor}",
+        "multiprocessors": properties.multi_processor_count,
+        "runtime_version": torch.version.hip or torch.version.cuda,
+        "cudnn_version": torch.backends.cudnn.version(),
+        **asdict(open_monitor(device).facts()),
+    }
 
 
 def start_of_run(root: Path) -> dict[str, Any]:

@@ -7,11 +7,16 @@ from torch import nn
 
 from lib import memory
 from lib.memory import (
+    DevicePeak,
     MemorySplit,
+    host_memory_bytes,
+    memory_now,
     memory_split,
     peak_device_memory,
     peak_rss_bytes,
     reset_peak,
+    rest_bytes,
+    rss_bytes,
     tensor_bytes,
 )
 from lib.pruning import NoPruning
@@ -56,6 +61,71 @@ def test_the_unit_of_the_system_is_applied(monkeypatch, unit, expected):
 def test_a_processor_has_no_device_peak():
     reset_peak(torch.device("cpu"))
     assert peak_device_memory(torch.device("cpu")) is None
+
+
+def test_resident_memory_follows_what_is_touched():
+    before = rss_bytes()
+    assert 50 * MIB < before <= host_memory_bytes()
+    block = torch.ones(64 * MIB, dtype=torch.uint8)
+    assert rss_bytes() >= before + 60 * MIB
+    assert peak_rss_bytes() >= rss_bytes() - MIB  # the peak is counted in batches of pages
+    del block
+    assert rss_bytes() < before + 32 * MIB
+
+
+def test_a_system_that_does_not_tell_is_none(monkeypatch):
+    def missing(*arguments, **options):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    assert rss_bytes() is None
+
+    def unknown(name):
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr(memory.os, "sysconf", unknown)
+    assert host_memory_bytes() is None
+
+
+SPLIT = MemorySplit(100, 90, 200, 10, 5)
+
+
+@pytest.mark.parametrize(
+    ("peak", "peak_rss", "rest"),
+    [
+        (DevicePeak(allocated_bytes=1000, reserved_bytes=2000), 5000, 595),
+        (None, 5000, 4595),
+        (None, 404, None),  # pages that were never touched are not resident
+    ],
+)
+def test_the_rest_is_the_peak_without_the_split(peak, peak_rss, rest):
+    assert SPLIT.total_bytes == 405
+    assert rest_bytes(peak, peak_rss, SPLIT) == rest
+
+
+def test_on_a_processor_only_the_host_is_known():
+    now = memory_now(torch.device("cpu"), SPLIT, None)
+    assert now.rss_bytes > 50 * MIB
+    assert now.rest_bytes == pytest.approx(now.peak_rss_bytes - 405, abs=16 * MIB)
+    unknown = (now.allocated_bytes, now.reserved_bytes, now.peak_allocated_bytes)
+    assert unknown == (None, None, None)
+    assert (now.device_used_bytes, now.process_bytes) == (None, None)
+
+
+def test_on_a_gpu_the_allocator_is_asked(monkeypatch):
+    answers = {
+        "max_memory_allocated": 1000,
+        "max_memory_reserved": 2000,
+        "memory_allocated": 700,
+        "memory_reserved": 1900,
+        "mem_get_info": (3000, 8000),
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
+    now = memory_now(torch.device("cuda"), SPLIT, 2500)
+    assert (now.allocated_bytes, now.reserved_bytes) == (700, 1900)
+    assert (now.peak_allocated_bytes, now.peak_reserved_bytes) == (1000, 2000)
+    assert (now.device_used_bytes, now.process_bytes, now.rest_bytes) == (5000, 2500, 595)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

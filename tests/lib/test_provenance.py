@@ -1,9 +1,15 @@
+import json
 import shutil
 import subprocess
 import tomllib
+from types import SimpleNamespace
+
+import pytest
+import torch
 
 from lib.cli import ROOT
-from lib.device import processor
+from lib.device import Device, processor
+from lib.gpu import GpuFacts
 from lib.provenance import git_state, hardware, versions
 
 
@@ -49,3 +55,30 @@ def test_versions_name_what_can_change_a_result():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert versions()["bitterbench"] == project["version"]
     assert versions()["torch"].startswith("2.")
+
+
+def test_details_explain_without_being_another_machine(monkeypatch):
+    first = hardware(processor())
+    assert set(first["details"]) == {"host_memory_bytes", "cpu_instructions", "cpu_bfloat16"}
+    monkeypatch.setattr("lib.provenance.host_memory_bytes", lambda: None)
+    second = hardware(processor())
+    assert second["details"] != first["details"]
+    assert second["fingerprint"] == first["fingerprint"]
+
+
+@pytest.mark.parametrize(("hip", "architecture"), [(None, "9.0"), ("7.2", "gfx942")])
+def test_a_gpu_s_details_name_driver_runtime_and_limits(monkeypatch, hip, architecture):
+    properties = SimpleNamespace(major=9, minor=0, multi_processor_count=132, gcnArchName="gfx942")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    monkeypatch.setattr(torch.version, "cuda", None if hip else "13.0")
+    told = GpuFacts(driver="580.82.07", power_limit_w=700.0, max_clock_mhz=1980)
+    monitor = SimpleNamespace(facts=lambda: told)
+    monkeypatch.setattr("lib.provenance.open_monitor", lambda device: monitor)
+    found = hardware(Device("rocm" if hip else "cuda", "a GPU", 80 << 30, 1))
+    details = found["details"]
+    assert details["capability"] == architecture
+    assert details["runtime_version"] == (hip or "13.0")
+    assert details["multiprocessors"] == 132
+    assert (details["driver"], details["power_limit_w"]) == ("580.82.07", 700.0)
+    json.dumps(found)
