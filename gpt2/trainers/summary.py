@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from gpt2.budget import shape_key, tokens_per_step
+from gpt2.cost import model_flops
 from gpt2.trainers.base import BaseGPT2Trainer
+from lib.anatomy import FORWARD_BACKWARD, overhead_s
 from lib.arms import target_sparsity
-from lib.flops import flops_per_token, matmul_parameters
-from lib.memory import memory_split, peak_device_memory, peak_rss_bytes
+from lib.memory import memory_split, peak_device_memory, peak_rss_bytes, rest_bytes
 from lib.pruning import SparsityReport
+from lib.throughput import throughput
 
 
 def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:
         "spikes": _spikes(trainer),
         "time": _times(trainer),
         "memory": _memory(trainer),
-        "throughput": _throughput(trainer),
+        "throughput": _throughput(trainer, sparsity),
     }
 
 
@@ -82,31 +84,26 @@ def _spikes(trainer: BaseGPT2Trainer) -> dict[str, float] | None:
 def _memory(trainer: BaseGPT2Trainer) -> dict[str, int | None]:
     split = memory_split(trainer.parameters, trainer.optimizer, trainer.pruner)
     peak = peak_device_memory(torch.device(trainer.device.torch_name))
+    peak_rss = peak_rss_bytes()
     return {
         "peak_allocated_bytes": peak and peak.allocated_bytes,
         "peak_reserved_bytes": peak and peak.reserved_bytes,
-        "peak_rss_bytes": peak_rss_bytes(),
+        "peak_rss_bytes": peak_rss,
         **asdict(split),
+        "rest_bytes": rest_bytes(peak, peak_rss, split),
     }
 
 
-def _throughput(trainer: BaseGPT2Trainer) -> dict[str, float | None]:
-    shape = trainer.model.shape
-    flops = flops_per_token(
-        matmul_parameters=matmul_parameters(trainer.model.named_parameters()),
-        n_layer=shape.n_layer,
-        n_head=shape.n_head,
-        n_embd=shape.n_embd,
-        block_size=shape.block_size,
+def _throughput(trainer: BaseGPT2Trainer, sparsity: SparsityReport) -> dict[str, Any]:
+    return asdict(
+        throughput(
+            tokens_per_s=_tokens_per_s(trainer),
+            flops=model_flops(trainer.model, trainer.settings["BLOCK_SIZE"]),
+            device_name=trainer.device.name,
+            matmul=trainer.matmul,
+            zero_weights=sparsity.pruned_total,
+        )
     )
-    tokens_per_s = _tokens_per_s(trainer)
-    return {
-        "tokens_per_s": tokens_per_s,
-        "flops_per_token": flops,
-        "achieved_tflops": tokens_per_s and tokens_per_s * flops / 1e12,
-        "mfu": None,
-        "peak_tflops_source": None,
-    }
 
 
 def _tokens_per_s(trainer: BaseGPT2Trainer) -> float | None:
@@ -126,10 +123,14 @@ def _times(trainer: BaseGPT2Trainer) -> dict[str, float | None]:
         "eval_s": seconds.get("eval"),
         "data_s": seconds.get("data"),
         "checkpoint_s": seconds.get("checkpoint", 0.0),
-        "compile_s": None,
+        "compile_s": seconds.get("compile"),
         "step_ms_median": trainer.step_times.quantile_ms(0.5),
         "step_ms_p95": trainer.step_times.quantile_ms(0.95),
         "optimizer_s": seconds.get("optimizer"),
         "optimizer_ms_median": trainer.optimizer_times.quantile_ms(0.5),
         "prune_ms_total": 1e3 * seconds.get("prune", 0.0),
+        "forward_backward_s": seconds.get(FORWARD_BACKWARD),
+        "log_s": seconds.get("log"),
+        "overhead_s": overhead_s(seconds),
+        "device_wait_s": seconds.get("device_wait"),
     }

@@ -1,61 +1,54 @@
+"""The conventions as arithmetic; tests/gpt2/test_cost.py counts live models and asks torch."""
+
 import pytest
-import torch
-from torch import nn
 
-from lib.flops import flops_per_token, matmul_parameters
+from lib.flops import CONVENTIONS, STATED, AttentionShape, ModelFlops
 
-# name: layers, heads, width; all with 64-wide heads, block size 1024 and biases.
-SHAPES = {
-    "gpt2": (12, 12, 768),
-    "medium": (24, 16, 1024),
-    "large": (36, 20, 1280),
-    "xl": (48, 25, 1600),
+# A model of two-digit parts, so that each convention has a result of its own.
+PARTS = ModelFlops(
+    length=8,
+    attention_projections=100,
+    feed_forward=400,
+    head=60,
+    attention=48,
+    parameters=1000,
+    position_parameters=10,
+    table_parameters=35,
+)
+
+FORWARD = {
+    "palm": 2 * 990 + 48,
+    "exact": 100 + 400 + 60 + 48,
+    "exact-causal": 100 + 400 + 60 + 24,
+    "torchtitan": 2 * 965 + 48,
+    "picotron": 2 * 1000 + 48,
+    "llm.c": 2 * 1000 + 24,
+    "chinchilla": 2 * 990,
 }
 
 
-def count(n_layer, n_embd, vocabulary):
-    """Every parameter of a GPT-2 with biases but the position embedding."""
-    block = 12 * n_embd**2 + 13 * n_embd  # 4 matrices; their 9 n biases and two norms of 2 n
-    return n_layer * block + 2 * n_embd + vocabulary * n_embd
+def test_each_convention_counts_what_it_says():
+    assert {name: PARTS.forward(name) for name in CONVENTIONS} == FORWARD
 
 
-@pytest.mark.parametrize(
-    ("preset", "vocabulary", "gflop"),
-    [
-        ("gpt2", 50257, 0.8552),
-        ("gpt2", 50304, 0.8554),
-        ("medium", 50304, 2.425),
-        ("large", 50304, 5.203),
-        ("xl", 50304, 10.280),
-    ],
-)
-def test_known_answers(preset, vocabulary, gflop):
-    n_layer, n_head, n_embd = SHAPES[preset]
-    flops = flops_per_token(
-        matmul_parameters=count(n_layer, n_embd, vocabulary),
-        n_layer=n_layer,
-        n_head=n_head,
-        n_embd=n_embd,
-        block_size=1024,
-    )
-    digits = len(str(gflop).split(".")[1]) if preset != "xl" else 3
-    assert round(flops / 1e9, digits) == gflop
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_training_is_three_forward_passes(name):
+    assert PARTS.training(name) == 3 * FORWARD[name]
 
 
-def test_the_count_of_124m_is_the_known_one():
-    assert count(12, 768, 50304) == 124_475_904 - 786_432
+def test_a_run_states_the_default_first_and_the_exact_work_in_full_and_causal():
+    assert STATED == ("palm", "exact", "exact-causal")
 
 
-def test_parameters_count_once_and_positions_not_at_all():
-    tied = nn.Parameter(torch.ones(5, 4))
-    named = [
-        ("token_embedding.weight", tied),
-        ("position_embedding.weight", nn.Parameter(torch.ones(7, 4))),
-        ("blocks.0.up.bias", nn.Parameter(torch.ones(3))),
-        ("head.weight", tied),
-    ]
-    assert matmul_parameters(named) == 23
+def test_heads_may_differ_in_what_they_score_and_what_they_mix():
+    # Per token and head: length scores of 3 channels, and a mixture of length values of 5.
+    assert AttentionShape(heads=2, score_size=3, value_size=5).forward(7) == 2 * 2 * (3 + 5) * 7
 
 
-def test_pruned_weights_still_count():
-    assert matmul_parameters([("blocks.0.up", nn.Parameter(torch.zeros(3, 3)))]) == 9
+def test_attention_beside_feed_forward():
+    assert PARTS.attention_to_feed_forward == (100 + 48) / 400
+
+
+def test_zeros_are_subtracted_only_where_that_is_asked_for():
+    assert PARTS.useful("palm", 100) == PARTS.training("palm") - 6 * 100
+    assert PARTS.useful("palm", 0) == PARTS.training("palm")
