@@ -6,6 +6,7 @@ at the same time) each goes on a line of its own. No escape codes reach a file.
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -20,7 +21,8 @@ class Console:
         self._log = open(log_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
         self._terminal = terminal
         self._prefix = f"{prefix}: " if prefix else ""
-        self._is_live = terminal.isatty() and os.environ.get("TERM") != "dumb" and _runs_alone()
+        self._is_alone = _runs_alone()
+        self._is_live = terminal.isatty() and os.environ.get("TERM") != "dumb" and self._is_alone
         self._has_progress = False
 
     def line(self, text: str) -> None:
@@ -28,6 +30,15 @@ class Console:
         self._log.write(text + "\n")
         self._clear()
         self._say(self._prefix + text + "\n")
+
+    def block(self, lines: Sequence[str], brief: Sequence[str]) -> None:
+        """Lines that stay and belong together: all of them in the log, and on a terminal that
+        shows one run; where several share it (`make -j`), only the brief ones, with the prefix."""
+        for text in lines:
+            self._log.write(text + "\n")
+        self._clear()
+        shown = lines if self._is_alone else [self._prefix + text for text in brief]
+        self._say("".join(text + "\n" for text in shown))
 
     def progress(self, text: str) -> None:
         """A line that the next one replaces, where the terminal can do that."""
@@ -77,19 +88,19 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
+def size(number: float) -> str:
+    """Bytes for people, three digits: 950 B, 17.3 MiB, 1.85 GiB."""
+    for limit, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= limit * 0.9995:
+            value = number / limit
+            # Below 1024 of a unit there may be four digits before the point.
+            return f"{value:.0f} {unit}" if value >= 999.5 else f"{value:.3g} {unit}"
+    return f"{number:.0f} B"
+
+
 def count(number: float) -> str:
     """A count for people, three digits: 950, 17.3k, 124M."""
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= limit * 0.9995:
             return f"{number / limit:.3g}{unit}"
     return f"{number:.3g}"
-
-
-def size(number_of_bytes: float) -> str:
-    """Bytes for people, three digits: 512 bytes, 85.3 MiB, 1.39 GiB."""
-    for limit, unit in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if number_of_bytes >= limit * 0.9995:
-            value = number_of_bytes / limit
-            # 1000 to 1023 of a unit have four digits; as "1e+03" nobody would read them.
-            return f"{value:.3g} {unit}" if value < 999.5 else f"{value:.0f} {unit}"
-    return f"{number_of_bytes:.0f} bytes"

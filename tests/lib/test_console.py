@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 
@@ -31,18 +32,47 @@ def test_counts(number, text):
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (0, "0 bytes"),
-        (512, "512 bytes"),
+        (0, "0 B"),
+        (950, "950 B"),
         (1024, "1 KiB"),
-        (1000 * 1024, "1000 KiB"),
-        (1023.9 * 1024, "1 MiB"),
-        (89_443_533, "85.3 MiB"),
-        (1_493_277_696, "1.39 GiB"),
+        (497_903_616, "475 MiB"),
+        (1010 << 20, "1010 MiB"),
+        (1.86 * (1 << 30), "1.86 GiB"),
         (3 << 40, "3 TiB"),
     ],
 )
 def test_sizes(number, text):
     assert size(number) == text
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_a_run_alone_shows_a_block_as_it_is(tmp_path, stream):
+    out = stream()
+    with Console(tmp_path / "train.log", "arm", out) as console:
+        console.block(["one", "  two"], ["in short"])
+    assert out.getvalue() == "one\n  two\n"
+    assert (tmp_path / "train.log").read_text() == "one\n  two\n"
+
+
+def test_several_runs_show_a_block_in_short_and_log_it_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKEFLAGS", " -j2 --jobserver-auth=3,4")
+    out = Terminal()
+    with Console(tmp_path / "train.log", "arm", out) as console:
+        console.block(["one", "  two"], ["in short"])
+    assert out.getvalue() == "arm: in short\n"
+    assert (tmp_path / "train.log").read_text() == "one\n  two\n"
+
+
+def test_a_block_takes_the_place_of_a_progress_line(tmp_path, monkeypatch):
+    out = Terminal()
+    monkeypatch.setattr("os.get_terminal_size", lambda fileno: os.terminal_size((80, 24)))
+    monkeypatch.setattr(Terminal, "fileno", lambda self: 1)
+    monkeypatch.delenv("MAKEFLAGS", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with Console(tmp_path / "train.log", "arm", out) as console:
+        console.progress("step 1")
+        console.block(["one"], [])
+    assert out.getvalue() == "\r\x1b[2Karm: step 1\r\x1b[2Kone\n"
 
 
 def test_a_pipe_gets_whole_lines_and_no_escape_codes(tmp_path):
