@@ -10,11 +10,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.console import count, size
+from lib.console import count, size, work
 
 COLUMNS = 80
 LABEL_COLUMNS = 25
-GFLOP = 1e9
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def brief(facts: RunFacts) -> list[str]:
         f"{model.name} ({count(model.parameters)}), {training.steps:,} steps of "
         f"{training.tokens_per_step:,} tokens{again}, {training.epochs:.2f} epochs, on "
         f"{facts.hardware.device}, {facts.hardware.arithmetic}",
-        f"{gflop(expected.flops_per_token)} GFLOP a token, {_yardstick(expected)}, {state}"
+        f"{work(expected.flops_per_token)} a token, {_yardstick(expected)}, {state}"
         + (f", {size(disk)} of checkpoints" if disk is not None else ""),
     ]
 
@@ -187,18 +186,21 @@ def _hardware(hardware: HardwareFacts) -> Entries:
 def _expected(expected: ExpectedFacts) -> Entries:
     yield (
         "FLOPs per token",
-        f"{gflop(expected.flops_per_token)} GFLOP (PaLM), exact "
-        f"{gflop(expected.exact_flops_per_token)}, causal "
-        f"{gflop(expected.causal_flops_per_token)}",
+        f"{work(expected.flops_per_token)} (PaLM)",
+    )
+    yield (
+        "  exact",
+        f"{work(expected.exact_flops_per_token)}, with the causal half "
+        f"{work(expected.causal_flops_per_token)}",
     )
     yield "Attention/FFN ratio", f"{expected.attention_to_feed_forward:.2f}"
     if expected.peak_tflops is None:
         yield "Peak", f"unknown: {expected.peak_note}"
     else:
-        yield "Peak", f"{expected.peak_tflops:,.1f} TFLOP/s ({expected.peak_note})"
+        yield "Peak", f"{rate(expected.peak_tflops)} ({expected.peak_note})"
     if expected.matmul_tflops is not None:
         n = expected.matmul_size
-        yield "Matrix product here", f"{expected.matmul_tflops:,.4g} TFLOP/s ({n} x {n} x {n})"
+        yield "Matrix product here", f"{rate(expected.matmul_tflops)} ({n} x {n} x {n})"
     if expected.tokens_per_s_at_half_peak is not None:
         yield "At 50 % MFU", f"{expected.tokens_per_s_at_half_peak:,.0f} tokens/s"
     elif expected.matmul_tflops is not None:
@@ -220,15 +222,15 @@ def _yardstick(expected: ExpectedFacts) -> str:
     """What speed will be compared with, in a few words."""
     half = expected.tokens_per_s_at_half_peak
     if expected.peak_tflops is not None and half is not None:
-        return f"{count(half)} tok/s at 50 % of {expected.peak_tflops:,.1f} TFLOP/s"
+        return f"{count(half)} tok/s at 50 % of {rate(expected.peak_tflops)}"
     if expected.matmul_tflops is not None:
-        return f"no known peak, a matrix product runs at {expected.matmul_tflops:,.3g} TFLOP/s"
+        return f"no known peak, a matrix product runs at {rate(expected.matmul_tflops)}"
     return "no known peak"
 
 
-def gflop(flops: int) -> str:
-    """FLOPs in GFLOP with four digits: "0.8554", "0.7980", "10.28"."""
-    return f"{flops / GFLOP:#.4g}".rstrip(".")
+def rate(tflops: float) -> str:
+    """FLOPs per second for people: "444.8 TFLOP/s", "94.42 GFLOP/s"."""
+    return f"{work(tflops * 1e12)}/s"
 
 
 def _threads(number: int) -> str:

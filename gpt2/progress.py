@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpt2.banner import gflop
-from lib.console import Console, count, duration, size
+from gpt2.banner import rate
+from lib.console import Console, count, duration, size, work
 from lib.memory import MemoryNow
 from lib.throughput import Throughput
 
@@ -89,13 +89,15 @@ def _speed(speed: Throughput) -> list[list[str]]:
     if speed.mfu is not None and speed.mfu_causal is not None:
         first.append(f"MFU {speed.mfu:.1%} ({speed.mfu_causal:.1%} causal)")
     if speed.achieved_tflops is not None:
-        of_peak = f" of {speed.peak_tflops:,.1f}" if speed.peak_tflops is not None else ""
-        first.append(f"{speed.achieved_tflops:,.4g}{of_peak} TFLOP/s")
+        if speed.peak_tflops is not None:
+            first.append(f"{speed.achieved_tflops:#.4g} of {rate(speed.peak_tflops)}")
+        else:
+            first.append(rate(speed.achieved_tflops))
     if speed.share_of_matmul is not None:
         first.append(f"{speed.share_of_matmul:.2f} of matmul")
     if speed.tokens_per_s is not None:
         second.append(f"{speed.tokens_per_s:,.0f} tok/s")
-    second.append(f"{gflop(speed.flops_per_token)} GFLOP/token")
+    second.append(f"{work(speed.flops_per_token)}/token")
     return [first, second]
 
 

@@ -98,6 +98,15 @@ def size(number: float) -> str:
     return f"{number:.0f} B"
 
 
+def work(flops: float) -> str:
+    """FLOPs for people, four digits: "0.8554 GFLOP", "226.6 kFLOP", "989.0 TFLOP"."""
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # A tenth is small enough: GPT-2 124M has always been 0.855 GFLOP.
+        if flops >= limit / 10:
+            return f"{flops / limit:#.4g}".rstrip(".") + f" {unit}FLOP"
+    return f"{flops:.0f} FLOP"
+
+
 def count(number: float) -> str:
     """A count for people, three digits: 950, 17.3k, 124M."""
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -98,6 +98,9 @@ def memory_now(device: torch.device, split: MemorySplit, process_bytes: int | No
         reserved = torch.cuda.memory_reserved(device)
         free, total = torch.cuda.mem_get_info(device)
         used = total - free
+    rss = rss_bytes()
+    # The system counts the peak in batches of pages, so it can lag behind what is there.
+    peak_rss = max(peak_rss_bytes(), rss or 0)
     return MemoryNow(
         allocated_bytes=allocated,
         reserved_bytes=reserved,
@@ -105,9 +108,9 @@ def memory_now(device: torch.device, split: MemorySplit, process_bytes: int | No
         peak_reserved_bytes=peak and peak.reserved_bytes,
         device_used_bytes=used,
         process_bytes=process_bytes,
-        rss_bytes=rss_bytes(),
-        peak_rss_bytes=peak_rss_bytes(),
-        rest_bytes=rest_bytes(peak, peak_rss_bytes(), split),
+        rss_bytes=rss,
+        peak_rss_bytes=peak_rss,
+        rest_bytes=rest_bytes(peak, peak_rss, split),
     )
 
 

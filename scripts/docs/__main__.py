@@ -1,8 +1,8 @@
 """`make docs`: write the pages, and the tables in pages, that follow from the code.
 
-docs/configuration.md and docs/arms.md are generated as a whole. docs/optimizers.md,
-docs/pruning.md and docs/testing.md are written by hand around generated tables. `--check` writes
-nothing and fails where a page is not what it would be.
+docs/configuration.md and docs/arms.md are generated as a whole. docs/measurement.md,
+docs/optimizers.md, docs/pruning.md and docs/testing.md are written by hand around generated
+tables. `--check` writes nothing and fails where a page is not what it would be.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from lib.cli import ROOT, guarded
 from lib.files import write_atomic
 from lib.kconfig import load_tree
 from lib.kconfig.reference import reference
-from scripts.docs import arms, optimizers, pruning, testing
+from scripts.docs import arms, measurement, optimizers, pruning, testing
 from scripts.docs.tables import fill
 
 
@@ -28,6 +28,7 @@ def pages() -> Mapping[Path, str]:
         optimizers.PAGE: optimizers.contents(tree),
         pruning.PAGE: pruning.contents(tree),
         testing.PAGE: testing.contents(),
+        measurement.PAGE: measurement.contents(),
     }
     found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}
     for path, tables in by_hand.items():

@@ -95,7 +95,13 @@ def _time_parts(runs: Sequence[Run]) -> tuple[dict[str, float], list[str]]:
         inner = optimizer + pruning + parts["data"]
         if inner <= training:
             parts |= {"optimizer": optimizer, "pruning": pruning}
-            parts["forward and backward"] = training - inner
+            passes = _mean([run.number("time.forward_backward_s") for run in runs])
+            if passes is None or passes > training - inner:
+                # Nobody measured it, so it is what is left, overhead and all.
+                passes = training - inner
+            else:
+                parts["overhead"] = training - inner - passes
+            parts["forward and backward"] = passes
         else:
             parts.pop("data")
             parts["training, not split"] = training
@@ -103,7 +109,7 @@ def _time_parts(runs: Sequence[Run]) -> tuple[dict[str, float], list[str]]:
     if total is not None and total >= sum(parts.values()):
         parts["rest"] = total - sum(parts.values())
     order = ("start-up", "compile", "data", "forward and backward", "training, not split",
-             "optimizer", "pruning", "evaluation", "checkpoint", "rest")  # fmt: skip
+             "optimizer", "pruning", "overhead", "evaluation", "checkpoint", "rest")  # fmt: skip
     return {name: parts[name] for name in order if name in parts}, missing
 
 

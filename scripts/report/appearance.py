@@ -31,7 +31,8 @@ PARTS = {
     "masks": "#cc79a7", "scores kept": "#d55e00",
     "start-up": "#7f8791", "compile": "#f0e442", "data": "#009e73",
     "forward and backward": "#0072b2", "training, not split": "#0072b2", "optimizer": "#e69f00",
-    "pruning": "#cc79a7", "evaluation": "#56b4e9", "checkpoint": "#d55e00", "rest": REST,
+    "pruning": "#cc79a7", "overhead": "#999933", "evaluation": "#56b4e9", "checkpoint": "#d55e00",
+    "rest": REST,
 }  # fmt: skip
 """Colours of the stacked bars of memory and of time, in the order in which they are stacked."""
 

@@ -109,6 +109,15 @@ def columns_of(runs: Iterable[Run]) -> list[Column]:
             "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,
             format=formats.whole, better=1,
         ),
+        # A device without a known peak has no MFU, and a run may leave the product unmeasured.
+        *(
+            plain(key, title, unit, source, TIME, format=formats.share, better=1)
+            for key, title, unit, source in (
+                ("mfu", "MFU", "of the peak", "throughput.mfu"),
+                ("matmul_share", "Share", "of a product", "throughput.share_of_matmul"),
+            )
+            if any(run.number(source) is not None for run in done)
+        ),
         plain(
             "wall", "Wall time", wall_unit, "time.total_s", TIME,
             format=lambda value: formats.one_decimal(value / wall_divisor), better=-1,

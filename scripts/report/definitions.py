@@ -22,6 +22,11 @@ DEFINITIONS = {
     "step": "Median over the optimizer steps after warm-up; the clock stops for evaluation, "
     "logging and saving.",
     "tokens per second": "Over the same window as the step.",
+    "MFU": "Tokens per second x FLOPs per token / the dense bfloat16 peak of the device. FLOPs by "
+    "the PaLM convention, 6 N + 12 LHQT: pruned weights count, recomputed activations do not. A "
+    "device without a known peak has none.",
+    "share of a product": "The same FLOPs per second over those of a large matrix product in the "
+    "run's arithmetic, measured on its device at its start: for every device, and one of it.",
     "wall time": "From the start of the process to its summary, all attempts of the run.",
     "epochs": "Tokens seen / tokens of the training data; above 1 is a memorisation regime.",
     "done, failed, diverged": "Reached its budget; ended for a recorded cause; had a non-finite "

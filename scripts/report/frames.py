@@ -21,11 +21,14 @@ NUMBERS = (
     "time.total_s", "time.startup_s", "time.train_s", "time.eval_s", "time.data_s",
     "time.checkpoint_s", "time.compile_s", "time.step_ms_median", "time.step_ms_p95",
     "time.optimizer_s", "time.optimizer_ms_median", "time.prune_ms_total",
+    "time.forward_backward_s", "time.overhead_s", "time.log_s",
     "memory.peak_allocated_bytes", "memory.peak_reserved_bytes", "memory.peak_rss_bytes",
     "memory.weights_bytes", "memory.gradients_bytes", "memory.optimizer_bytes",
-    "memory.mask_bytes", "memory.score_bytes",
+    "memory.mask_bytes", "memory.score_bytes", "memory.rest_bytes",
     "throughput.tokens_per_s", "throughput.flops_per_token", "throughput.achieved_tflops",
-    "throughput.mfu", "epochs", "attempts",
+    "throughput.useful_flops_per_token", "throughput.peak_tflops", "throughput.mfu",
+    "throughput.mfu_causal", "throughput.matmul_tflops", "throughput.share_of_matmul",
+    "epochs", "attempts",
 )  # fmt: skip
 
 FACTS = (

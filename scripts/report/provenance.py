@@ -32,6 +32,9 @@ FACTS = {
     "validation tokens": lambda run: _count(run, "data.validation_tokens"),
     "hardware fingerprint": lambda run: run.fact("hardware.fingerprint"),
     "device": lambda run: run.fact("hardware.device_name"),
+    "driver": lambda run: run.fact("hardware.details.driver"),
+    "CUDA or ROCm": lambda run: run.fact("hardware.details.runtime_version"),
+    "power limit": lambda run: _watts(run),
     "processor": lambda run: run.fact("hardware.cpu_model"),
     "cores": lambda run: run.fact("hardware.cpu_cores"),
     "threads": lambda run: run.fact("hardware.threads"),
@@ -43,10 +46,20 @@ FACTS = {
 }
 
 
+# Of a GPU alone: where no run recorded them they are not even missing.
+ONLY_WHERE_KNOWN = ("driver", "CUDA or ROCm", "power limit")
+
+
 def facts(matrix: Matrix) -> list[Fact]:
     """What the runs recorded about themselves; runs that never began have nothing to say."""
     runs = [run for run in matrix.runs if run.provenance]
-    return [Fact(name, _variants(runs, read)) for name, read in FACTS.items()] if runs else []
+    if not runs:
+        return []
+    return [
+        Fact(name, _variants(runs, read))
+        for name, read in FACTS.items()
+        if name not in ONLY_WHERE_KNOWN or any(read(run) is not None for run in runs)
+    ]
 
 
 def differing_symbols(matrix: Matrix) -> tuple[list[Fact], int]:
@@ -116,6 +129,11 @@ def _commit(run: Run) -> str | None:
 def _count(run: Run, name: str) -> str | None:
     text = run.fact(name)
     return f"{int(text):,}" if text is not None and text.isdigit() else text
+
+
+def _watts(run: Run) -> str | None:
+    text = run.fact("hardware.details.power_limit_w")
+    return f"{text} W" if text is not None else None
 
 
 def _plain(value: Any) -> str:

@@ -17,7 +17,8 @@ MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros;
 
 # The columns that go first when the terminal is narrow; method, perplexity and status stay.
 DROP_ORDER = (
-    "masks", "scores", "training_state", "bits_per_byte", "wall", "tokens_per_s", "loss",
+    "masks", "scores", "training_state", "bits_per_byte", "matmul_share", "mfu", "wall",
+    "tokens_per_s", "loss",
     "optimizer_state", "step_ms", "peak_rss", "peak_allocated", "difference", "sparsity",
 )  # fmt: skip
 
@@ -25,7 +26,7 @@ HEADINGS = {
     "sparsity": "sparsity", "perplexity": "perplexity", "loss": "loss", "difference": "- baseline",
     "bits_per_byte": "bits/byte", "peak_rss": "peak RSS", "peak_allocated": "peak alloc",
     "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
-    "scores": "scores",
+    "scores": "scores", "mfu": "MFU", "matmul_share": "of matmul",
     "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
 }  # fmt: skip
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from lib.console import Console, count, duration, size
+from lib.console import Console, count, duration, size, work
 
 
 class Terminal(io.StringIO):
@@ -43,6 +43,22 @@ def test_counts(number, text):
 )
 def test_sizes(number, text):
     assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("flops", "text"),
+    [
+        (7, "7 FLOP"),
+        (226_560, "0.2266 MFLOP"),
+        (34_688, "34.69 kFLOP"),
+        (855_383_040, "0.8554 GFLOP"),
+        (798_000_000, "0.7980 GFLOP"),
+        (989e12, "989.0 TFLOP"),
+        (2250e12, "2250 TFLOP"),
+    ],
+)
+def test_work(flops, text):
+    assert work(flops) == text
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])

@@ -112,6 +112,15 @@ def test_on_a_processor_only_the_host_is_known():
     assert (now.device_used_bytes, now.process_bytes) == (None, None)
 
 
+def test_a_peak_is_never_less_than_what_is_there(monkeypatch):
+    monkeypatch.setattr(memory, "peak_rss_bytes", lambda: 900)
+    monkeypatch.setattr(memory, "rss_bytes", lambda: 1000)
+    assert memory_now(torch.device("cpu"), SPLIT, None).peak_rss_bytes == 1000
+    monkeypatch.setattr(memory, "rss_bytes", lambda: None)
+    now = memory_now(torch.device("cpu"), SPLIT, None)
+    assert (now.rss_bytes, now.peak_rss_bytes, now.rest_bytes) == (None, 900, 495)
+
+
 def test_on_a_gpu_the_allocator_is_asked(monkeypatch):
     answers = {
         "max_memory_allocated": 1000,

@@ -1,10 +1,11 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
 from tests.mutants.groups import GROUPS
+from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
 from tests.mutants.pruning import PRUNING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.training import TRAINING
 
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING)
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *MEASURING)

@@ -52,6 +52,28 @@ def test_times_add_up(summary):
     assert 0 < time["optimizer_ms_median"] < time["step_ms_median"] <= time["step_ms_p95"]
 
 
+def test_the_rest_of_the_peak_is_what_was_not_computed(summary):
+    _, outcome = summary
+    memory = outcome.measured["memory"]
+    parts = ("weights", "gradients", "optimizer", "mask", "score", "rest")
+    assert sum(memory[f"{part}_bytes"] for part in parts) == memory["peak_rss_bytes"]
+
+
+def test_the_speed_is_turned_into_work(summary):
+    _, outcome = summary
+    speed, params = outcome.measured["throughput"], outcome.measured["params"]
+    flops = speed["flops_per_token"]
+    # N without the 32 positions; 2 layers of full attention over 32 tokens, all heads 32 wide.
+    assert flops == 6 * (params["total"] - 32 * 32) + 12 * 2 * 32 * 32
+    assert speed["flops_per_token_by_convention"]["palm"] == flops
+    pruned = params["total"] - params["nonzero"]
+    assert speed["useful_flops_per_token"] == flops - 6 * pruned < flops
+    assert speed["achieved_tflops"] == pytest.approx(speed["tokens_per_s"] * flops / 1e12)
+    # A processor has no known peak, and nothing was measured to take its place.
+    unknown = ("mfu", "mfu_causal", "peak_tflops", "peak_tflops_source", "share_of_matmul")
+    assert [speed[name] for name in unknown] == [None] * len(unknown)
+
+
 def test_it_is_json_without_surprises(summary):
     _, outcome = summary
     json.dumps(outcome.measured, allow_nan=False)

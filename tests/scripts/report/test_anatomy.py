@@ -48,6 +48,23 @@ def test_the_clocked_optimizer_is_preferred_to_its_median(results, spec):
     assert bars[0].parts["optimizer"] == 7.0
 
 
+def test_overhead_is_drawn_where_forward_and_backward_were_clocked(results, spec):
+    name = "adamw+magnitude@50%"
+    clocked = spec(name, seed=0, summary={"time.forward_backward_s": 29.0})
+    bars, _ = time_bars(rows_of(results, clocked))
+    parts = bars[0].parts
+    assert parts["forward and backward"] == 29.0
+    assert parts["overhead"] == pytest.approx(35.7 - 5.4 - 0.06 - 0.4 - 29.0)
+    assert sum(parts.values()) == pytest.approx(35.7 + 4.5)
+
+
+def test_more_than_the_whole_is_not_drawn(results, spec):
+    wrong = spec(seed=0, summary={"time.forward_backward_s": 99.0})
+    bars, _ = time_bars(rows_of(results, wrong))
+    assert "overhead" not in bars[0].parts
+    assert sum(bars[0].parts.values()) == pytest.approx(33.0 + 4.5)
+
+
 def test_training_is_not_split_by_guess(results, spec):
     values = {"time.optimizer_ms_median": None}
     bars, _ = time_bars(rows_of(results, spec(summary=values)))

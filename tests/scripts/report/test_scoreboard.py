@@ -58,6 +58,18 @@ def test_every_number_is_that_of_the_summaries(results, grid, seeds):
         assert list(row.cells["difference"].values) == ([] if row.is_baseline else gaps)
 
 
+def test_mfu_and_the_share_of_a_product_are_columns_where_a_run_has_them(results, spec):
+    on_gpu = {"throughput.mfu": 0.45, "throughput.share_of_matmul": 0.56}
+    board = board_of(results, [spec(summary=on_gpu), spec("adamwprune")])
+    assert column(board, "mfu").format(row(board, "adamw").mean("mfu")) == "45.0 %"
+    assert row(board, "adamw").mean("matmul_share") == 0.56
+    assert row(board, "adamwprune").mean("mfu") is None
+    board = board_of(results, [spec(summary={"throughput.share_of_matmul": 0.7})])
+    keys = {column.key for column in board.columns}
+    assert "matmul_share" in keys
+    assert "mfu" not in keys
+
+
 def test_only_finished_runs_enter_a_number(results, spec):
     specs = [spec(seed=1, loss=1.0), spec(seed=2, status="diverged", summary={"val_loss": 9.0})]
     board = board_of(results, specs)
