@@ -62,8 +62,7 @@ class Anatomy:
         self._make_event = make_event
         self._marked: deque[tuple[str, Event, Event]] = deque()
         self._free: list[Event] = []
-        self.durations: dict[str, Durations] = {}
-        """The single times by part, of what was settled."""
+        self._times: dict[str, Durations] = {}
 
     @classmethod
     def of(cls, clock: Clock, device: Device) -> Self:
@@ -89,11 +88,15 @@ class Anatomy:
             if len(self._marked) > MOST_MARKED:
                 self._take_reached()
 
+    def times(self, name: str) -> Durations:
+        """The single times of a part, of those that were settled."""
+        return self._times.setdefault(name, Durations())
+
     def settle(self) -> None:
         """Take in the parts that were marked since the last call: waits for the last of them.
 
         On a processor there is nothing to do. To be called where the log reads its numbers, and
-        before anything is read from the clock or `durations`.
+        before anything is read from the clock or from `times`.
         """
         if not self._marked:
             return
@@ -114,7 +117,7 @@ class Anatomy:
 
     def _add(self, name: str, seconds: float) -> None:
         self._clock.add(name, seconds)
-        self.durations.setdefault(name, Durations()).add(seconds)
+        self.times(name).add(seconds)
 
     def _event(self) -> Event:
         assert self._make_event is not None

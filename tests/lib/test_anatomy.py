@@ -76,7 +76,7 @@ def test_on_a_processor_the_clock_says_it_at_once(stream):
             stream.host_s += 0.25
     parts.settle()
     assert clock.seconds == {"optimizer": 0.25, "step": 0.75}
-    assert parts.durations["optimizer"].warmed_up() == [0.25]
+    assert parts.times("optimizer").warmed_up() == [0.25]
 
 
 def test_on_a_gpu_events_say_it_when_the_log_asks(stream):
@@ -91,8 +91,8 @@ def test_on_a_gpu_events_say_it_when_the_log_asks(stream):
     assert clock.seconds["forward_backward"] == pytest.approx(3 * 2 * 0.100, rel=0.05)
     assert clock.seconds["optimizer"] == pytest.approx(3 * 0.010, rel=0.05)
     assert clock.seconds["step"] == pytest.approx(3 * 0.212, rel=0.05)
-    assert len(parts.durations["step"].warmed_up()) == 3
-    assert len(parts.durations["data"].warmed_up()) == 6
+    assert len(parts.times("step").warmed_up()) == 3
+    assert len(parts.times("data").warmed_up()) == 6
     # A host clock around the same calls would have seen 1 % of it.
     assert overhead_s(clock.seconds) == pytest.approx(0.0, abs=0.01)
 
@@ -152,7 +152,7 @@ def test_a_part_that_fails_is_still_measured(stream, is_gpu, seconds):
         fail()
     parts.settle()
     assert clock.seconds["optimizer"] == pytest.approx(seconds)
-    assert parts.durations["optimizer"].warmed_up() == [pytest.approx(seconds)]
+    assert parts.times("optimizer").warmed_up() == [pytest.approx(seconds)]
 
 
 def test_the_device_decides_how():
