@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gpt2.budget import micro_batch, tokens_per_step, total_steps
+from gpt2.cost import model_flops
 from gpt2.datasets.loader import Loader
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shards import Dataset
@@ -21,14 +22,17 @@ from gpt2.evaluate import Evaluation, evaluate
 from gpt2.model import GPT
 from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
+from gpt2.trainers.journal import Journal
 from gpt2.trainers.saving import Saver
-from gpt2.trainers.step import StepOutcome, TrainingStep
+from gpt2.trainers.step import TrainingStep
 from gpt2.trainers.window import Window
+from lib.anatomy import OPTIMIZER, STEP, Anatomy
 from lib.clock import Clock, Durations
-from lib.console import Console, count, duration
+from lib.console import Console
 from lib.device import Device
+from lib.matmul import MatmulRate
 from lib.metrics import MetricsWriter
-from lib.optimizers import build_optimizer, describe_groups, notes, read_events
+from lib.optimizers import build_optimizer
 from lib.pruning import build_pruner
 from lib.rng import stream_seed
 from lib.runs import RunDirectory
@@ -50,8 +54,10 @@ class BaseGPT2Trainer(ABC):
         console: Console,
         clock: Clock,
         stop: StopRequests,
+        matmul: MatmulRate | None,
     ) -> None:
-        """`settings`: typed Kconfig values, every axis reduced to its one member."""
+        """`settings`: typed Kconfig values, every axis reduced to its one member; `matmul`: what
+        the device did in a plain product, where that was measured."""
         self.settings = settings
         self.identity = identity
         self.run = run
@@ -60,6 +66,8 @@ class BaseGPT2Trainer(ABC):
         self.console = console
         self.clock = clock
         self.stop = stop
+        self.matmul = matmul
+        self.anatomy = Anatomy.of(clock, device)
 
         steps = total_steps(settings, len(dataset.train))
         assert steps is not None
@@ -69,7 +77,6 @@ class BaseGPT2Trainer(ABC):
         self.evaluated_step = 0
         self.best: dict[str, float] | None = None
         self.last_evaluation: Evaluation | None = None
-        self.step_times = Durations()
         self.window_start_s = 0.0
 
         seed = settings["SEED"]
@@ -109,10 +116,12 @@ class BaseGPT2Trainer(ABC):
             self.pruner,
             self.loader,
             device,
-            clock,
+            self.anatomy,
             self.total_steps,
-            self._autocast,
+            self.autocast,
         )
+        self.flops = model_flops(self.model, block_size)
+        self.journal = Journal(self)
         # Dropout draws from PyTorch's global stream, which nothing else here may touch.
         torch.manual_seed(stream_seed(seed, "dropout"))
 
@@ -125,8 +134,12 @@ class BaseGPT2Trainer(ABC):
         return self.training_step.window
 
     @property
+    def step_times(self) -> Durations:
+        return self.anatomy.times(STEP)
+
+    @property
     def optimizer_times(self) -> Durations:
-        return self.training_step.optimizer_times
+        return self.anatomy.times(OPTIMIZER)
 
     def data_position(self) -> dict[str, int]:
         """Where the walk through the training split stands; plain numbers."""
@@ -140,10 +153,10 @@ class BaseGPT2Trainer(ABC):
         Raises Diverged; then the weights are those before the bad step. Raises Stopped after a
         signal, with the state saved.
         """
-        self._announce()
+        self.journal.announce()
         with ExitStack() as stack:
             stack.callback(self.loader.close)
-            self.metrics = stack.enter_context(
+            self.journal.metrics = stack.enter_context(
                 MetricsWriter(self.run.metrics_path, resume_step=self.step)
             )
             self.saver = stack.enter_context(Saver(self))
@@ -173,84 +186,44 @@ class BaseGPT2Trainer(ABC):
 
     def _advance(self) -> None:
         """One optimizer step, and a log line if one is due."""
-        with self.clock.measure("train"):
-            start = time.perf_counter()
+        with self.clock.measure("train"), self.anatomy.part(STEP):
             outcome = self.training_step(self.step + 1)
-            if self.device.kind == "cpu":
-                self.step_times.add(time.perf_counter() - start)
         self.step += 1
         self.tokens += tokens_per_step(self.settings)
-        if outcome.event is not None:
-            self.row("prune", **outcome.event.row(), prune_ms=1e3 * outcome.prune_s)
-        if outcome.spike_factor is not None:
-            self.row("spike", factor=outcome.spike_factor)
+        self.journal.stepped(outcome)
         if self.step == self.total_steps or self.step % self.settings["LOG_INTERVAL"] == 0:
-            self._log(outcome)
+            self.settle()
+            with self.clock.measure("log"):
+                self.journal.log(outcome)
+            self.training_step.window = Window(self.device.torch_name)
+            self.window_start_s = self.clock.seconds["train"]
 
-    def _log(self, outcome: StepOutcome) -> None:
-        """Read the sums that the device kept since the last line, and say them."""
+    def settle(self) -> None:
+        """Wait for the steps that were handed out, on the clock of the training.
+
+        Raises Diverged if one of them was not finite.
+        """
         with self.clock.measure("train"):
-            # On a GPU this waits for the steps of the window, whose time it therefore is.
             self.training_step.check.settle()
-            means = self.window.means()
-        steps = self.window.steps
-        seconds = self.clock.seconds["train"] - self.window_start_s
-        if self.device.kind != "cpu":
-            # A single step's call returns before its work is done; the window's is done now.
-            for _ in range(steps):
-                self.step_times.add(seconds / steps)
-        tokens_per_s = steps * tokens_per_step(self.settings) / seconds
-        self.row(
-            "train",
-            **means,
-            learning_rate=outcome.learning_rate,
-            tokens_per_s=tokens_per_s,
-            step_ms=1e3 * seconds / steps,
-            **read_events(self.optimizer),
-        )
-        eta_s = self._eta_s()
-        eta = f"  ETA {duration(eta_s)}" if eta_s is not None else ""
-        self.console.progress(
-            f"{self._place()}  loss {means['loss']:.4f}  lr {outcome.learning_rate:.2e}"
-            f"  {count(tokens_per_s)} tok/s{eta}"
-        )
-        self.training_step.window = Window(self.device.torch_name)
-        self.window_start_s = self.clock.seconds["train"]
+            self.anatomy.settle()
 
     def _evaluate(self) -> None:
         """Evaluate, unless a signal cuts it short; then it is done first thing after a resume."""
-        is_last = self.step == self.total_steps
+        self.settle()
         start = time.perf_counter()
         with self.clock.measure("eval"):
             result = evaluate(
                 self.model,
-                self.windows if is_last else self.sampled_windows,
+                self.windows if self.step == self.total_steps else self.sampled_windows,
                 micro_batch(self.settings),
                 self.device.torch_name,
-                self._autocast(),
+                self.autocast(),
                 self._may_go_on,
             )
         if result is None:
             return
-        split = self.dataset.manifest.split("validation")
         sparsity = self.pruner.report().achieved
-        self.row(
-            "eval",
-            split="validation",
-            loss=result.loss,
-            perplexity=result.perplexity,
-            bits_per_byte=result.bits_per_byte(split.tokens, split.bytes),
-            windows=result.windows,
-            evaluated_tokens=result.tokens,
-            is_full_split=result.is_full_split,
-            sparsity=sparsity,
-            eval_s=time.perf_counter() - start,
-        )
-        pruned = f"  sparsity {100 * sparsity:.1f}%" if self.settings["PRUNING"] else ""
-        self.console.line(
-            f"{self._place()}  validation loss {result.loss:.4f}"
-            f"  perplexity {result.perplexity:.2f}{pruned}"
-        )
+        self.journal.evaluated(result, sparsity, time.perf_counter() - start)
         if not math.isfinite(result.loss):
             raise Diverged(f"validation loss {result.loss:g} at step {self.step}")
         self.last_evaluation = result
@@ -265,44 +238,14 @@ class BaseGPT2Trainer(ABC):
     def _beat(self, phase: str) -> None:
         if time.monotonic() - self._last_beat >= HEARTBEAT_S:
             self._last_beat = time.monotonic()
-            self.run.beat(step=self.step, steps=self.total_steps, eta_s=self._eta_s(), phase=phase)
+            self.run.beat(step=self.step, steps=self.total_steps, eta_s=self.eta_s(), phase=phase)
 
-    def _eta_s(self) -> float | None:
+    def eta_s(self) -> float | None:
         """Seconds of training left, from the latest steps; None before the warm-up is over."""
         recent_ms = self.step_times.recent_ms()
         return None if recent_ms is None else (self.total_steps - self.step) * recent_ms / 1e3
 
-    def _place(self) -> str:
-        return f"step {self.step:>{len(str(self.total_steps))}}/{self.total_steps}"
-
-    def row(self, kind: str, **values: Any) -> None:
-        """A row of metrics.jsonl at this step."""
-        train_s = self.clock.seconds.get("train", 0.0)
-        self.metrics.row(kind, self.step, self.tokens, time_s=train_s, **values)
-
-    def _autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> AbstractContextManager[None]:
         if self.settings["DTYPE"] == "float32":
             return nullcontext()
         return torch.autocast(self.device.torch_name, dtype=torch.bfloat16)
-
-    def _announce(self) -> None:
-        shape = self.model.shape
-        parameters = sum(parameter.numel() for parameter in self.parameters)
-        self.console.line(
-            f"model {self.settings['MODEL']}: {shape.n_layer} layers, {shape.n_head} heads, width "
-            f"{shape.n_embd}, context {shape.block_size}, vocabulary {shape.vocab_size}: "
-            f"{count(parameters)} parameters"
-        )
-        for description in describe_groups(self.optimizer):
-            self.console.log(str(description))
-        for note in notes(self.optimizer):
-            self.console.line(f"note: {note}")
-        self.console.line(f"pruning: {self.pruner.describe()}")
-        if self.training_step.spikes is not None:
-            self.console.line(f"gradient spikes are injected: {self.training_step.spikes}")
-        epochs = self.total_steps * tokens_per_step(self.settings) / len(self.dataset.train)
-        self.console.line(
-            f"{self.total_steps} steps of {tokens_per_step(self.settings):,} tokens on "
-            f"{self.device}, {self.settings['DTYPE']}: {epochs:.2f} epochs over "
-            f"{len(self.dataset.train):,} tokens"
-        )

@@ -7,6 +7,7 @@ import torch
 
 from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import open_dataset, verify
+from gpt2.instruments import measured_matmul
 from gpt2.ready import ready
 from gpt2.trainers.base import BaseGPT2Trainer
 from gpt2.trainers.finite import Diverged
@@ -85,8 +86,11 @@ def train_run(
     identity = Identity(config_hash, relevant, dataset.manifest.hash)
     trainer: BaseGPT2Trainer | None = None
     try:
+        matmul = measured_matmul(settings, device)
         reset_peak(torch.device(device.torch_name))
-        trainer = VanillaGPT2Trainer(settings, identity, run, dataset, device, console, clock, stop)
+        trainer = VanillaGPT2Trainer(
+            settings, identity, run, dataset, device, console, clock, stop, matmul
+        )
         take_up(trainer, start_from)
         clock.add("startup", clock.attempt_s())
         trainer.train()
@@ -104,6 +108,8 @@ def train_run(
         size = micro_batch(settings)
         status, reason = "oom", f"out of memory at {size} sequences in a micro-batch: {error}"
     measured = describe_training(trainer) if trainer is not None else {}
+    for doubt in measured["throughput"]["doubts"] if measured else ():
+        console.line(f"doubtful: {doubt}")
     return Outcome(status, reason, measured)
 
 

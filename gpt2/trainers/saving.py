@@ -108,10 +108,10 @@ class Saver:
     def _save(self) -> None:
         assert self.writer is not None
         trainer = self.trainer
+        # A state after a step that was not finite is no state to continue from.
+        trainer.settle()
         with trainer.clock.measure("checkpoint"):
-            # A state after a step that was not finite is no state to continue from.
-            trainer.training_step.check.settle()
-            trainer.metrics.sync()
+            trainer.journal.sync()
             self.writer.save(capture(trainer))
         self._last_save = time.monotonic()
         self._saved = self._place()
@@ -119,10 +119,9 @@ class Saver:
     def _record(self) -> None:
         assert self.writer is not None
         for saved in self.writer.finished():
-            self.trainer.metrics.row(
+            self.trainer.journal.row(
                 "checkpoint",
-                saved.step,
-                saved.step * tokens_per_step(self.trainer.settings),
+                saved_step=saved.step,
                 bytes=saved.bytes,
                 stall_s=saved.stall_s,
                 write_s=saved.write_s,

@@ -5,8 +5,8 @@ conditioning; clip by the global norm; stop on a value that is not finite; updat
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from gpt2.datasets.loader import Loader
+from gpt2.instruments import gradient_monitor
 from gpt2.model import GPT
 from gpt2.schedule import learning_rate
 from gpt2.spikes import spikes_of
 from gpt2.trainers.finite import finite_check
 from gpt2.trainers.window import Window
-from lib.clock import Clock, Durations
+from lib.anatomy import DATA, FORWARD_BACKWARD, OPTIMIZER, PRUNE, Anatomy
 from lib.device import Device
 from lib.optimizers import check_gradients, condition_gradients, set_learning_rate
 from lib.pruning import PruneEvent, Pruner
@@ -46,7 +47,7 @@ class TrainingStep:
         pruner: Pruner,
         loader: Loader,
         device: Device,
-        clock: Clock,
+        anatomy: Anatomy,
         total_steps: int,
         autocast: Callable[[], AbstractContextManager[None]],
     ) -> None:
@@ -58,11 +59,11 @@ class TrainingStep:
         self.pruner = pruner
         self.loader = loader
         self.device = device
-        self.clock = clock
+        self.anatomy = anatomy
         self.total_steps = total_steps
         self.autocast = autocast
         self.spikes = spikes_of(settings)
-        self.optimizer_times = Durations()
+        self.gradients = gradient_monitor(settings, model.named_parameters())
         self.window = Window(device.torch_name)
         self.check = finite_check(optimizer, device.torch_name)
         self._has_checked_gradients = False
@@ -82,8 +83,10 @@ class TrainingStep:
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         )
         self.check.watch(loss, norm, step)
+        if self.gradients is not None and self.gradients.is_due(step):
+            self.gradients.observe()
         clipped: Tensor | None = None
-        with self._measure_optimizer():
+        with self.anatomy.part(OPTIMIZER):
             conditioned = condition_gradients(self.optimizer, norm)
             if (limit := self.settings["GRAD_CLIP"]) > 0:
                 torch.nn.utils.clip_grads_with_norm_(self.parameters, limit, conditioned)
@@ -92,10 +95,9 @@ class TrainingStep:
         self.optimizer.zero_grad(set_to_none=True)
         self.window.add(loss, norm, clipped)
         start = time.perf_counter()
-        event = self.pruner.step(step)
-        prune_s = time.perf_counter() - start
-        self.clock.add("prune", prune_s)
-        return StepOutcome(rate, factor, event, prune_s)
+        with self.anatomy.part(PRUNE):
+            event = self.pruner.step(step)
+        return StepOutcome(rate, factor, event, time.perf_counter() - start)
 
     def _learning_rate(self, step: int) -> float:
         settings = self.settings
@@ -112,21 +114,12 @@ class TrainingStep:
         count = self.settings["GRADIENT_ACCUMULATION"]
         total = torch.zeros((), device=self.device.torch_name)
         for micro_step in range(count):
-            with self.clock.measure("data"):
+            with self.anatomy.part(DATA):
                 rows_BT1 = self.loader.rows((step - 1) * count + micro_step)
-            with self.autocast():
-                loss = self.model.loss(rows_BT1) / count
-            is_spike = factor is not None and micro_step == 0
-            (loss * factor if is_spike else loss).backward()
+            with self.anatomy.part(FORWARD_BACKWARD):
+                with self.autocast():
+                    loss = self.model.loss(rows_BT1) / count
+                is_spike = factor is not None and micro_step == 0
+                (loss * factor if is_spike else loss).backward()
             total += loss.detach()
         return total
-
-    @contextmanager
-    def _measure_optimizer(self) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        # On a GPU the call returns before the work is done; a clock here would measure nothing.
-        if self.device.kind == "cpu":
-            seconds = time.perf_counter() - start
-            self.optimizer_times.add(seconds)
-            self.clock.add("optimizer", seconds)

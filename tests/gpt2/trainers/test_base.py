@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gpt2.model import GPT
-from gpt2.trainers import base, step
+from gpt2.trainers import base, journal, step
 from lib.metrics import read_metrics
 
 
@@ -197,7 +197,7 @@ def test_the_optimizer_s_events_are_read_when_a_line_is_due_and_only_then(train,
         reads.append(optimizer)
         return {"spam_spikes": 3.0}
 
-    monkeypatch.setattr(base, "read_events", events)
+    monkeypatch.setattr(journal, "read_events", events)
     _, run = train(LOG_INTERVAL=8)
     rows = read_metrics(run.metrics_path, {"train"})
     assert [row["step"] for row in rows] == [8, 16, 20]
@@ -220,7 +220,7 @@ def test_a_parameter_without_a_gradient_ends_the_run(train, monkeypatch):
 
 
 def test_what_is_doubtful_about_an_optimizer_is_in_the_log(train, monkeypatch):
-    monkeypatch.setattr(base, "notes", lambda optimizer: ["theta is small"])
+    monkeypatch.setattr(journal, "notes", lambda optimizer: ["theta is small"])
     _, run = train()
     assert "note: theta is small" in run.log_path.read_text()
 
