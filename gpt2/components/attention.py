@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gpt2.components.cache import LayerCache
+
 
 class CausalSelfAttention(nn.Module):
     """One projection gives queries, keys and values; each token attends to itself and before."""
@@ -21,16 +23,22 @@ class CausalSelfAttention(nn.Module):
         self.projection = nn.Linear(n_embd, n_embd, bias=bias)
         self.residual_dropout = nn.Dropout(dropout)
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, cache: LayerCache | None = None) -> Tensor:
+        """With a cache, x_BTC are the tokens after those that are in it."""
         B, T, C = x_BTC.shape
         heads = (B, T, self.n_head, C // self.n_head)
         q_BHTD, k_BHTD, v_BHTD = (
             part_BTC.view(heads).transpose(1, 2) for part_BTC in self.qkv(x_BTC).split(C, dim=2)
         )
         dropout = self.dropout if self.training else 0.0
+        if cache is not None:
+            k_BHTD, v_BHTD = cache.extend(k_BHTD, v_BHTD)
         if self.fused:
+            S = k_BHTD.shape[2]
+            # is_causal lets query i see keys 0..i, which is wrong where keys came before.
+            past_TS = None if T in (1, S) else causal_mask(T, S, x_BTC.device)
             y_BHTD = F.scaled_dot_product_attention(
-                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=True
+                q_BHTD, k_BHTD, v_BHTD, past_TS, dropout_p=dropout, is_causal=T == S
             )
         else:
             y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)
@@ -38,10 +46,18 @@ class CausalSelfAttention(nn.Module):
         return self.residual_dropout(self.projection(y_BTC))
 
 
-def plain_attention(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, dropout: float) -> Tensor:
-    """softmax(q k^T / sqrt(D), causal) v, with the T x T scores in memory."""
+def plain_attention(q_BHTD: Tensor, k_BHSD: Tensor, v_BHSD: Tensor, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(D), causal) v, with the T x S scores in memory.
+
+    The T queries are those of the last T of S tokens.
+    """
     T, D = q_BHTD.shape[-2:]
-    scores_BHTT = q_BHTD @ k_BHTD.transpose(-2, -1) / math.sqrt(D)
-    future_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTD.device).triu(1)
-    weights_BHTT = scores_BHTT.masked_fill(future_TT, float("-inf")).softmax(dim=-1)
-    return F.dropout(weights_BHTT, dropout).to(v_BHTD.dtype) @ v_BHTD
+    scores_BHTS = q_BHTD @ k_BHSD.transpose(-2, -1) / math.sqrt(D)
+    past_TS = causal_mask(T, k_BHSD.shape[-2], q_BHTD.device)
+    weights_BHTS = scores_BHTS.masked_fill(~past_TS, float("-inf")).softmax(dim=-1)
+    return F.dropout(weights_BHTS, dropout).to(v_BHSD.dtype) @ v_BHSD
+
+
+def causal_mask(T: int, S: int, device: torch.device) -> Tensor:
+    """True where the i-th of the last T of S tokens may look: at itself and before. [T, S]."""
+    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
