@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gpt2.datasets.download import Resource
+from gpt2.datasets.download import Progress, Resource, fetch
 from gpt2.datasets.errors import CORRUPT, USAGE, DataError
 from gpt2.datasets.manifest import TokenizerInfo
 from gpt2.datasets.shards import MAX_VOCABULARY, TOKEN, Tokens
@@ -88,7 +88,16 @@ class CharacterTokenizer:
         return self.encode("\n")
 
     def encode(self, text: str) -> Tokens:
-        return np.searchsorted(self._codes, _code_points(text)).astype(TOKEN)
+        """Raises DataError for a character that has no token, which would else become another."""
+        codes = _code_points(text)
+        if not np.isin(codes, self._codes).all():
+            unknown = sorted(set(text) - set(self.info.characters or ""))
+            raise DataError(
+                f"The text has {' '.join(map(repr, unknown[:10]))}, which is none of the "
+                f"{self.info.vocab_size} characters of this dataset. Leave it out.",
+                USAGE,
+            )
+        return np.searchsorted(self._codes, codes).astype(TOKEN)
 
     def decode(self, tokens_N: Tokens) -> str:
         return self._codes[tokens_N].tobytes().decode("utf-32-le")
@@ -129,6 +138,20 @@ class GPT2Tokenizer:
 
     def decode(self, tokens_N: Tokens) -> str:
         return self._encoding.decode(tokens_N.tolist())
+
+
+def tokenizer_of(info: TokenizerInfo, cache: Path, mirror: str, progress: Progress) -> Tokenizer:
+    """The tokenizer that a manifest names; GPT-2's merges are fetched into `cache` if need be.
+
+    Raises DataError.
+    """
+    if info.name == "bytes":
+        return ByteTokenizer()
+    if info.name == "gpt2":
+        return GPT2Tokenizer(fetch(GPT2_MERGES, cache, mirror, progress))
+    if info.name == "char" and info.characters is not None:
+        return CharacterTokenizer(info.characters)
+    raise DataError(f"There is no tokenizer {info.name}. Prepare the dataset again.", CORRUPT)
 
 
 def read_merges(path: Path) -> dict[bytes, int]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gpt2.datasets.download import fetch
 from gpt2.datasets.errors import CORRUPT, USAGE, DataError
+from gpt2.datasets.manifest import TokenizerInfo
 from gpt2.datasets.tokenizers import (
     GPT2_EOT,
     GPT2_MERGES,
@@ -15,6 +16,7 @@ from gpt2.datasets.tokenizers import (
     CharacterTokenizer,
     GPT2Tokenizer,
     read_merges,
+    tokenizer_of,
 )
 
 TRAPS = "I'll say: don't  \n\n\t caf\u00e9 \u4f60\u597d \U0001f600 12345 <|endoftext|> x" + " " * 50
@@ -120,3 +122,44 @@ def test_a_missing_tiktoken_names_the_remedy(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="make setup") as caught:
         GPT2Tokenizer(tmp_path / "merges")
     assert caught.value.exit_status == USAGE
+
+
+def test_bytes_that_are_no_text_are_shown_when_decoded():
+    tokenizer = ByteTokenizer()
+    cut = tokenizer.encode("caf\u00e9")[:-1]
+    assert tokenizer.decode(cut) == "caf\ufffd"
+    assert tokenizer.decode(np.array([0xFF, ord("a")], dtype=np.uint16)) == "\ufffda"
+
+
+def test_gpt2_shows_half_a_character_when_decoded(gpt2):
+    assert gpt2.decode(gpt2.encode("\U0001f600")[:1]) == "\ufffd"
+
+
+def test_a_character_without_a_token_is_named():
+    tokenizer = CharacterTokenizer.of(["hello"])
+    for text, named in (("help", "'p'"), ("~", "'~'"), ("\u00e9h!", "'!' '\u00e9'")):
+        with pytest.raises(DataError, match="none of the 4 characters") as caught:
+            tokenizer.encode(text)
+        assert f"has {named}," in str(caught.value)
+        assert caught.value.exit_status == USAGE
+    assert tokenizer.encode("").tolist() == []
+
+
+@pytest.mark.parametrize("tokenizer", [ByteTokenizer(), CharacterTokenizer("abc")])
+def test_a_manifest_s_tokenizer_is_made_again(tokenizer, tmp_path):
+    again = tokenizer_of(tokenizer.info, tmp_path, "/none", print)
+    assert again.info == tokenizer.info
+    assert again.decode(again.encode("abcab")) == "abcab"
+
+
+def test_gpt2_is_made_from_the_cache_or_the_mirror(real_mirror, tmp_path):
+    made = tokenizer_of(GPT2Tokenizer.info, tmp_path, real_mirror, lambda line: None)
+    assert made.decode(made.encode("Hello, world")) == "Hello, world"
+    again = tokenizer_of(GPT2Tokenizer.info, tmp_path, "/none", lambda line: None)
+    assert again.info == made.info
+
+
+@pytest.mark.parametrize("name", ["char", "sentencepiece"])
+def test_an_unknown_tokenizer_is_refused(name, tmp_path):
+    with pytest.raises(DataError, match=f"no tokenizer {name}"):
+        tokenizer_of(TokenizerInfo(name, 5, None), tmp_path, "/none", print)
