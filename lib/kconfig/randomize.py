@@ -177,7 +177,12 @@ class _Draw:
         if kind.may_be_empty and self._random.random() < 0.3:
             return ""
         while True:
-            text = self._float(kind) if kind.base == "float" else self._word(kind.base == "path")
+            if kind.base == "float":
+                text = self._float(kind)
+            elif kind.base == "integers":
+                text = self._integers(kind)
+            else:
+                text = self._word(kind.base == "path")
             if kind.complaint(text) is None:
                 return text
 
@@ -187,6 +192,12 @@ class _Draw:
         spelling = self._random.choice(("{:.3g}", "{:.3f}", "{:.2e}", "{!r}"))
         # Ends are drawn too and refused by the caller where they are open.
         return spelling.format(self._random.choice((low, high, self._random.uniform(low, high))))
+
+    def _integers(self, kind: StringType) -> str:
+        numbers = (
+            self._integer(int(kind.low), int(kind.high)) for _ in range(self._random.randint(1, 3))
+        )
+        return ",".join(map(str, dict.fromkeys(numbers)))
 
     def _word(self, is_path: bool) -> str:
         rest = _PATH_REST if is_path else _NAME_REST

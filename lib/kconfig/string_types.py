@@ -6,6 +6,7 @@ string with a prompt declares one of
     Type: float in (0, 10]       interval; ( ) open, [ ] closed end, `inf` at an open end
     Type: name                   [A-Za-z0-9][A-Za-z0-9._+-]*        (or `name or empty`)
     Type: path                   one line, no quotes, no control characters  (or `path or empty`)
+    Type: integers in [1, 64]    one or more whole numbers, `1,8,32`, each once; closed ends
     Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
 """
 
@@ -18,6 +19,8 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 _INTERVAL = re.compile(r"float in ([(\[])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([)\]])")
+_INTEGERS = re.compile(r"integers in \[([0-9]+), ([0-9]+)\]")
+_WHOLE = re.compile(r"0|[1-9][0-9]*")
 _NOT_IN_PATH = re.compile(r"[\x00-\x1f\x7f\"'`]")
 
 
@@ -26,7 +29,7 @@ class StringType:
     """A declared type; `declaration` is the text after `Type:`."""
 
     declaration: str
-    base: Literal["float", "name", "path", "sweep"]
+    base: Literal["float", "name", "path", "sweep", "integers"]
     may_be_empty: bool = False
     low: float = -math.inf
     high: float = math.inf
@@ -43,6 +46,8 @@ class StringType:
             return None if may else f"is empty, but wants a {self.declaration}"
         if self.base == "float":
             return self._float_complaint(text)
+        if self.base == "integers":
+            return self._integers_complaint(text)
         if self.base == "name" and not NAME.fullmatch(text):
             return "is no name (letters, digits and . _ + -, beginning with a letter or digit)"
         if self.base == "path" and (_NOT_IN_PATH.search(text) or text != text.strip()):
@@ -62,6 +67,14 @@ class StringType:
         below = number <= self.high if self.has_high else number < self.high
         return None if above and below else f"is out of range, it wants a {self.declaration}"
 
+    def _integers_complaint(self, text: str) -> str | None:
+        parts = text.split(",")
+        if not all(_WHOLE.fullmatch(part) for part in parts):
+            return f"is no list like 1,8,32, but wants {self.declaration}"
+        if not all(self.low <= int(part) <= self.high for part in parts):
+            return f"is out of range, it wants {self.declaration}"
+        return "names a number twice" if len(set(parts)) < len(parts) else None
+
 
 def parse_string_type(declaration: str) -> StringType | None:
     """The type that a `Type:` line declares, or None if it is malformed."""
@@ -72,6 +85,9 @@ def parse_string_type(declaration: str) -> StringType | None:
         return StringType(declaration, base, may_be_empty=True)
     if declaration == "sweep":
         return StringType(declaration, "sweep")
+    if match := _INTEGERS.fullmatch(declaration):
+        first, last = int(match[1]), int(match[2])
+        return StringType(declaration, "integers", False, first, last) if first < last else None
     match = _INTERVAL.fullmatch(declaration)
     if match is None:
         return None

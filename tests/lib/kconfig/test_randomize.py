@@ -92,3 +92,12 @@ def test_a_fresh_seed_where_none_is_given():
 def test_a_wrong_environment(environ):
     with pytest.raises(ConfigError, match="KCONFIG_"):
         Randomness.from_environment(environ)
+
+
+def test_lists_of_numbers_are_drawn(tmp_path):
+    text = 'config A\n\tstring "a"\n\tdefault "1,8"\n\thelp\n\t  Type: integers in [1, 64]\n'
+    (tmp_path / "Kconfig").write_text(text)
+    tree = load_tree(tmp_path, Policy())
+    drawn = {random_configuration(tree, Randomness(seed)).typed().A for seed in range(30)}
+    assert len(drawn) > 10
+    assert any("," in text for text in drawn)

@@ -24,6 +24,10 @@ from lib.kconfig.string_types import parse_string_type
         "Name",
         "name or nothing",
         "sweep or empty",
+        "integers",
+        "integers in (0, 4]",
+        "integers in [4, 4]",
+        "integers in [1, inf]",
         "",
     ],
 )
@@ -43,6 +47,11 @@ def test_malformed_declarations_are_none(declaration):
         ("path", ["a/b c", "/x", "~\\$", "https://x/y"], ["", "a'b", 'a"b', "a\nb", " a", "a`b"]),
         ("path or empty", ["", "a"], ["'"]),
         ("sweep", ["", "A=1"], []),
+        (
+            "integers in [1, 64]",
+            ["1", "64", "1,8,32", "8,1"],
+            ["", "0", "65", "1,", ",1", "1, 8", "1,,8", "01", "+1", "1.0", "one", "8,8", "1;8"],
+        ),
     ],
 )
 def test_values(declaration, good, bad):
