@@ -20,6 +20,10 @@ run := $(PYTHON) -m scripts
 
 # Variables that are no options of the configuration.
 tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
+# These belong to a few targets; elsewhere they are mistakes, and are told so.
+ifneq ($(filter sample,$(MAKECMDGOALS)),)
+  tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS
+endif
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
 # run. Make hands these variables to every command in the environment; here are their names.
@@ -35,6 +39,7 @@ include scripts/make/setup.mk
 include scripts/make/config.mk
 include scripts/make/run.mk
 include scripts/make/data.mk
+include scripts/make/evaluate.mk
 include scripts/make/report.mk
 include scripts/make/develop.mk
 include scripts/make/bench.mk

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-STREAMS = ("init", "data", "dropout", "pruning", "density")
+STREAMS = ("init", "data", "dropout", "pruning", "density", "sample")
 
 
 def stream_seed(seed: int, stream: str) -> int:

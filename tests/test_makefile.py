@@ -182,3 +182,21 @@ def test_an_option_is_explained(make):
     text = good(make("explain-PRUNING_BEGIN_PCT"))
     assert "per cent of the steps" in text
     assert "lib/pruning/Kconfig" in text
+
+
+def test_a_trained_model_writes(make, checkout):
+    """A name that no run has, a prompt with everything in it, and an option that is none."""
+    good(make("defconfig-smoke"))
+    none = make(
+        "sample", "RUN=adamw", 'PROMPT=it\'s $5, "so"; touch pwned `touch pwned`', "TOKENS=3"
+    )
+    assert none.returncode == 2
+    assert "RUN=adamw names no run" in none.stderr
+    assert not (checkout / "pwned").exists()
+    shown = good(make("-n", "sample", "RUN=a", "PROMPT=it's $5, $(HOME)", "GENERATION_TOP_K=3"))
+    assert "--prompt='it'\\''s $5, $(HOME)'" in shown
+    assert "Which run?" in make("sample").stderr
+    wrong = make("sample", "RUN=adamw", "MAX_ITERS=3")
+    assert "--max-iters does not concern this command" in wrong.stderr
+    elsewhere = make("dry-run", "TOKENS=3")
+    assert "there is no symbol TOKENS" in elsewhere.stderr

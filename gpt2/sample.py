@@ -1,0 +1,87 @@
+"""Let a trained model write: `python gpt2/sample.py --run RUN --prompt "Once upon a time"`.
+
+RUN is a run's folder, its name, or a part of its name that no other run has. `--temperature`,
+`--top-k`, `--top-p` and `--tokens` stand for GENERATION_TEMPERATURE and so on; where they are not
+given, the run's own configuration counts. `--seed` gives other texts; the same seed gives the same
+ones on the same kind of device. Without a prompt the model begins a text of its own.
+
+Exit codes: 0, 2 usage, 65 a damaged checkpoint, 66 no checkpoint or no data, 69 no such device.
+"""
+
+if __name__ == "__main__" and not __package__:
+    from entry import run_as_module
+
+    run_as_module("gpt2.sample")
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gpt2.run_options import Pairs, command_line, parse, run_and_settings
+from lib.cli import guarded
+from lib.rng import stream_seed
+
+# Short names of options, by the symbol that each sets.
+SHORT = {
+    "GENERATION_TEMPERATURE": "temperature",
+    "GENERATION_TOP_K": "top_k",
+    "GENERATION_TOP_P": "top_p",
+    "GENERATION_MAX_TOKENS": "tokens",
+}
+SYMBOLS = (*SHORT, "SEED")
+
+
+def main(arguments: Sequence[str]) -> int:
+    options, pairs = parse(_command_line(), arguments, SYMBOLS)
+    run, settings = run_and_settings(options.run, [*pairs, *_short(options)])
+    # Only now, because a mistyped name must not cost the second that torch takes.
+    from gpt2.generate import Sampling, write_texts
+    from gpt2.trained import autocast_of, device_of, load_trained
+
+    device = device_of(settings)
+    trained = load_trained(run, options.checkpoint, settings, device, _note)
+    checkpoint = trained.checkpoint
+    _note(f"{run.name}, step {checkpoint.step} ({checkpoint.path.name}), on {device}")
+    texts = write_texts(
+        trained.model,
+        trained.tokenizer,
+        options.prompt,
+        options.count,
+        Sampling.of(settings),
+        stream_seed(settings["SEED"], "sample"),
+        device.torch_name,
+        autocast_of(settings, device),
+    )
+    print("\n---\n".join(options.prompt + text for text in texts))
+    return 0
+
+
+def _command_line() -> argparse.ArgumentParser:
+    parser = command_line("sample", "Let a trained model write.", SYMBOLS)
+    parser.add_argument("--prompt", metavar="TEXT", default="", help="what the text begins with")
+    parser.add_argument("--count", metavar="N", type=_positive, default=1, help="so many texts")
+    for symbol, name in SHORT.items():
+        option = "--" + name.replace("_", "-")
+        parser.add_argument(option, metavar="VALUE", help=f"{symbol} of this command")
+    return parser
+
+
+def _short(options: argparse.Namespace) -> Pairs:
+    given = ((symbol, getattr(options, name)) for symbol, name in SHORT.items())
+    return [(symbol, value) for symbol, value in given if value is not None]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _note(line: str) -> None:
+    """Beside the texts, so that `make sample > file` holds nothing else."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, sys.argv[1:]))

@@ -1,0 +1,11 @@
+##@ Evaluate
+
+# What a person wrote, as it is: `$(value)` leaves a dollar in a prompt alone.
+given = $(if $(value $(2)),--$(1)=$(call quote,$(value $(2))))
+which_run = --run=$(call quote,$(value RUN)) $(call given,checkpoint,CHECKPOINT)
+
+.PHONY: sample
+sample: | $(ready) ## A trained model writes: RUN=run [PROMPT= COUNT= TEMPERATURE= TOP_K= TOKENS=]
+	@$(run) gpt2.sample $(which_run) $(call given,prompt,PROMPT) $(call given,count,COUNT) \
+	  $(call given,temperature,TEMPERATURE) $(call given,top-k,TOP_K) \
+	  $(call given,top-p,TOP_P) $(call given,tokens,TOKENS)

@@ -1,0 +1,120 @@
+"""The command: a run by a part of its name, options checked by the tree, mistakes in a sentence."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gpt2 import sample
+from lib.cli import ROOT, guarded
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """command(*arguments) -> (status, output, errors), in a place without a `.config`."""
+    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "no.config"))
+    monkeypatch.delenv("BITTERBENCH_OVERRIDES", raising=False)
+    place = f"--results-dir={tmp_path / 'results'}"
+
+    def call(*arguments):
+        status = guarded(sample.main, [place, *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def test_a_run_writes_and_writes_the_same_again(command, planned, save):
+    made = planned("char", GENERATION_MAX_TOKENS=30)
+    save(made)
+    arguments = ("--run", made.run.name[:-3], "--prompt", "7 and ", "--count", "3")
+    status, output, errors = command(*arguments)
+    assert status == 0
+    assert errors == f"{made.run.name}, step 20 (final.pt), on {errors.split(', on ')[1]}"
+    texts = output.removesuffix("\n").split("\n---\n")
+    assert len(texts) == 3
+    assert len(set(texts)) == 3
+    assert all(text.startswith("7 and ") for text in texts)
+    # A newline is one of the characters, and the answer is cut at none.
+    assert all(len(text) == 36 for text in texts)
+    assert command(*arguments)[1] == output
+    assert command(*arguments, "--seed", "2")[1] != output
+
+
+def test_options_reach_the_sampling(command, planned, save):
+    made = planned("char", GENERATION_MAX_TOKENS=30)
+    save(made)
+
+    def written(*options):
+        status, output, _ = command("--run", "custom", *options)
+        assert status == 0
+        return output
+
+    assert len(written("--tokens", "5")) == 6
+    assert len(written("--generation-max-tokens=7")) == 8
+    greedy = written("--temperature", "0")
+    assert greedy == written("--temperature=0", "--seed", "9") == written("--top-k", "1")
+    assert greedy == written("--top-p", "1e-9")
+    assert greedy != written("--temperature", "5", "--top-k", "0")
+
+
+def test_gpt2_s_tokens(command, planned, save, merges_mirror):
+    made = planned("gpt2", mirror=merges_mirror, GENERATION_MAX_TOKENS=5)
+    save(made)
+    status, output, _ = command("--run", "custom", "--prompt", "Hello, world")
+    assert status == 0
+    assert output.startswith("Hello, world")
+    assert command("--run", "custom")[0] == 0
+
+
+def test_what_make_hands_on_is_read(command, planned, save, monkeypatch):
+    save(planned("char"))
+    monkeypatch.setenv("BITTERBENCH_OVERRIDES", "GENERATION_MAX_TOKENS DEVICE")
+    monkeypatch.setenv("GENERATION_MAX_TOKENS", "4")
+    monkeypatch.setenv("DEVICE", "cpu")
+    assert len(command("--run", "custom")[1]) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["--run", "lion"], 2, "RUN=lion fits no run"),
+        (["--run", "custom", "--learning-rate", "3"], 2, "--learning-rate does not concern this"),
+        (["--run", "custom", "--temperature", "-1"], 2, "GENERATION_TEMPERATURE=-1"),
+        (["--run", "custom", "--top-p", "0"], 2, "GENERATION_TOP_P=0"),
+        (["--run", "custom", "--tokens", "many"], 2, "GENERATION_MAX_TOKENS=many"),
+        (["--run", "custom", "--prompt", "\u00e9!"], 2, "'!' '\u00e9', which is none of the"),
+        (["--run", "custom", "--checkpoint", "step-7.pt"], 66, "no checkpoint 'step-7.pt'"),
+        (["--run", "custom", "--device", "cuda"], 69, "Three ways on"),
+    ],
+)
+def test_a_mistake_is_one_sentence(command, planned, save, arguments, status, sentence):
+    save(planned("char"))
+    actual, output, errors = command(*arguments)
+    assert (actual, output) == (status, "")
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("arguments", [[], ["--run", "a", "--count", "0"], ["--run"]])
+def test_wrong_usage_is_2(command, arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        command(*arguments)
+    assert caught.value.code == 2
+    assert "usage: python gpt2/sample.py" in capsys.readouterr().err
+
+
+def test_the_documented_command_works_from_any_folder(planned, save, tmp_path):
+    made = planned("bytes", GENERATION_MAX_TOKENS=10)
+    save(made)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "gpt2" / "sample.py"), "--run", str(made.run.path)],
+        cwd=tmp_path,
+        env=os.environ | {"KCONFIG_CONFIG": str(tmp_path / "no.config")},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"step 20 (final.pt)" in done.stderr
+    assert done.stdout.endswith(b"\n")
