@@ -20,6 +20,7 @@ from torch import Tensor
 from gpt2.components.cache import KeyValueCache
 from gpt2.datasets.shards import TOKEN
 from gpt2.datasets.tokenizers import Tokenizer
+from gpt2.evaluate import NotFinite, evaluating
 from gpt2.model import GPT
 
 
@@ -80,35 +81,32 @@ def generate(
     prompt_BT: at least one token; of a long prompt the last block_size tokens count. vocab_size:
     of the tokenizer; the padding beyond it is never drawn. stop: a token that ends a text; it
     ends here once every sequence has had it. What a sequence has after its own is of no meaning.
-    Raises ValueError if the model predicts nothing that is a number.
+    Raises NotFinite.
     """
-    was_training = model.training
-    model.eval()
     block_size = model.shape.block_size
     window_BT = prompt_BT[:, -block_size:]
     cache = KeyValueCache(model.shape.n_layer, block_size)
     has_stopped_B = torch.zeros(len(prompt_BT), dtype=torch.bool)
     drawn: list[Tensor] = []
-    hidden_BTC = model.hidden(window_BT, cache)
-    if not bool(hidden_BTC[:, -1].isfinite().all()):
-        raise ValueError("The model's predictions are not finite: it cannot write a text.")
-    while True:
-        # In CUDA the sum over a nucleus repeats only nearly; here it is exact, and no bottleneck.
-        logits_BV = model.head(hidden_BTC[:, -1])[:, :vocab_size].float().cpu()
-        next_B = draw(logits_BV, sampling, generator)
-        drawn.append(next_B)
-        if stop is not None:
-            has_stopped_B |= next_B == stop
-        if len(drawn) == sampling.max_tokens or (stop is not None and bool(has_stopped_B.all())):
-            break
-        next_B1 = next_B[:, None].to(prompt_BT.device)
-        window_BT = torch.cat([window_BT, next_B1], dim=1)[:, -block_size:]
-        if cache.length < block_size:
-            hidden_BTC = model.hidden(next_B1, cache)
-        else:
-            hidden_BTC = model.hidden(window_BT)
-    model.train(was_training)
-    return torch.stack(drawn, dim=1)
+    with evaluating(model):
+        hidden_BTC = model.hidden(window_BT, cache)
+        if not bool(hidden_BTC[:, -1].isfinite().all()):
+            raise NotFinite
+        while True:
+            # In CUDA the sum over a nucleus repeats only nearly; here it is exact, and quick.
+            logits_BV = model.head(hidden_BTC[:, -1])[:, :vocab_size].float().cpu()
+            next_B = draw(logits_BV, sampling, generator)
+            drawn.append(next_B)
+            if stop is not None:
+                has_stopped_B |= next_B == stop
+            if len(drawn) == sampling.max_tokens or bool(has_stopped_B.all()):
+                return torch.stack(drawn, dim=1)
+            next_B1 = next_B[:, None].to(prompt_BT.device)
+            window_BT = torch.cat([window_BT, next_B1], dim=1)[:, -block_size:]
+            if cache.length < block_size:
+                hidden_BTC = model.hidden(next_B1, cache)
+            else:
+                hidden_BTC = model.hidden(window_BT)
 
 
 def write_texts(
@@ -124,7 +122,7 @@ def write_texts(
     """`count` texts that the model writes after the prompt, without the prompt.
 
     An empty prompt stands for the beginning of a text. Raises DataError for a prompt with
-    characters that have no token, ValueError if the model's predictions are not finite.
+    characters that have no token, and NotFinite.
     """
     generator = torch.Generator().manual_seed(seed)
     row = torch.tensor(prompt_tokens(tokenizer, prompt), dtype=torch.int64, device=device)

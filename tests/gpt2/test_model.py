@@ -6,6 +6,7 @@ from torch import nn
 
 from gpt2.model import GPT, Shape, padded_vocabulary
 from lib.optimizers import parameter_groups
+from tests.gpt2.reference import copy_into
 
 TINY = Shape(
     n_layer=2,
@@ -73,35 +74,6 @@ def test_logits_equal_those_of_transformers(bias):
     copy_into(reference, model)
     with torch.no_grad():
         torch.testing.assert_close(model(tokens()), reference(tokens()).logits, atol=2e-5, rtol=0)
-
-
-def copy_into(reference, model):
-    """Our names to transformers'; its Conv1D keeps matrices transposed."""
-    names = {
-        "token_embedding": "transformer.wte",
-        "position_embedding": "transformer.wpe",
-        "final_norm": "transformer.ln_f",
-        "attention_norm": "ln_1",
-        "attention.qkv": "attn.c_attn",
-        "attention.projection": "attn.c_proj",
-        "feed_forward_norm": "ln_2",
-        "feed_forward.up": "mlp.c_fc",
-        "feed_forward.down": "mlp.c_proj",
-    }
-    state = reference.state_dict()
-    for name in state:
-        if name.endswith(".bias"):
-            state[name] = torch.zeros_like(state[name])
-    for ours, tensor in model.state_dict().items():
-        if ours == "head.weight":
-            continue
-        theirs = ours.replace("blocks.", "transformer.h.")
-        for before, after in sorted(names.items(), key=lambda pair: -len(pair[0])):
-            theirs = theirs.replace(f"{before}.", f"{after}.")
-        is_conv1d = tensor.dim() == 2 and "transformer.h." in theirs
-        state[theirs] = tensor.T if is_conv1d else tensor
-    state["lm_head.weight"] = state["transformer.wte.weight"]
-    reference.load_state_dict(state)
 
 
 @pytest.mark.parametrize("fused", [True, False])
