@@ -21,8 +21,8 @@ run := $(PYTHON) -m scripts
 # Variables that are no options of the configuration.
 tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
 # These belong to a few targets; elsewhere they are mistakes, and are told so.
-ifneq ($(filter sample,$(MAKECMDGOALS)),)
-  tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS
+ifneq ($(filter sample hellaswag latency,$(MAKECMDGOALS)),)
+  tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS LIMIT
 endif
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a

@@ -200,3 +200,11 @@ def test_a_trained_model_writes(make, checkout):
     assert "--max-iters does not concern this command" in wrong.stderr
     elsewhere = make("dry-run", "TOKENS=3")
     assert "there is no symbol TOKENS" in elsewhere.stderr
+
+
+@pytest.mark.parametrize("goal", ["hellaswag", "latency"])
+def test_a_trained_model_is_asked_and_timed(make, goal):
+    good(make("defconfig-smoke"))
+    none = make(goal, "RUN=adamw", "LIMIT=5") if goal == "hellaswag" else make(goal, "RUN=adamw")
+    assert none.returncode == 2
+    assert "RUN=adamw names no run" in none.stderr
