@@ -1,5 +1,6 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
+from tests.mutants.evaluation import EVALUATION
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
@@ -9,3 +10,4 @@ from tests.mutants.spam import SPAM
 from tests.mutants.training import TRAINING
 
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *MEASURING)
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *EVALUATION)
