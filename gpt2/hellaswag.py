@@ -25,12 +25,11 @@ from gpt2.run_options import command_line, parse, run_and_settings
 from lib.claims import claim
 from lib.cli import guarded
 from lib.console import duration
+from lib.runs import RunDirectory
 
 if TYPE_CHECKING:
     from gpt2.questions.exam import Exam
-    from gpt2.trained import Trained
-    from lib.device import Device
-    from lib.runs import RunDirectory
+    from gpt2.trained import Place, Trained
 
 SYMBOLS = ("HELLASWAG_TEXT", "HELLASWAG_PATH")
 PROGRESS_EVERY_S = 10.0
@@ -49,35 +48,28 @@ def main(arguments: Sequence[str]) -> int:
     run, settings = run_and_settings(options.run, pairs)
     # Only now, because a mistyped name must not cost the second that torch takes.
     from gpt2.questions.exam import exam_of
-    from gpt2.trained import device_of, load_trained
+    from gpt2.trained import load_trained, place_of
 
-    device = device_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, device, _note)
+    place = place_of(settings)
+    trained = load_trained(run, options.checkpoint, settings, place, _note)
     exam = exam_of(settings, trained.tokenizer.info, options.limit, _note)
     with claim(run.path / FOLDER):
-        print(page(answered(run, settings, device, trained, exam)))
+        print(page(answered(run, place, trained, exam)))
     return 0
 
 
-def answered(
-    run: "RunDirectory",
-    settings: dict[str, Any],
-    device: "Device",
-    trained: "Trained",
-    exam: "Exam",
-) -> dict[str, Any]:
+def answered(run: RunDirectory, place: "Place", trained: "Trained", exam: "Exam") -> dict[str, Any]:
     """The result, from the file where it is there, else by asking; then it is there."""
     from gpt2.questions.accuracy import answers, shares
     from gpt2.questions.scoring import Losses, ask
-    from gpt2.trained import autocast_of
 
     key = {
         "checkpoint_sha256": trained.sha256,
         "data_sha256": exam.sha256,
         "text": exam.text,
         "questions": len(exam.questions),
-        "dtype": settings["DTYPE"],
-        "device": device.kind,
+        "dtype": place.dtype,
+        "device": place.device.kind,
     }
     notebook = Notebook(run.path, key)
     if (result := notebook.result()) is not None:
@@ -95,8 +87,8 @@ def answered(
             left_s = (len(exam.questions) - len(losses)) / rate
             _note(f"{len(losses):,} of {len(exam.questions):,} questions, {duration(left_s)} left")
 
-    autocast = autocast_of(settings, device)
-    losses = ask(trained.model, exam.questions, device.torch_name, autocast, known, keep)
+    torch_name, autocast = place.device.torch_name, place.autocast()
+    losses = ask(trained.model, exam.questions, torch_name, autocast, known, keep)
     given = answers(exam.questions, losses)
     right = shares(exam.questions, given)
     return notebook.finish(

@@ -27,7 +27,7 @@ from lib.runs import RunDirectory
 
 if TYPE_CHECKING:
     from gpt2.model import GPT
-    from lib.device import Device
+    from gpt2.trained import Place
 
 SCHEMA = 1
 FILE = "latency.json"
@@ -39,12 +39,12 @@ def main(arguments: Sequence[str]) -> int:
     options, pairs = parse(parser, arguments, SYMBOLS)
     run, settings = run_and_settings(options.run, pairs)
     # Only now, because a mistyped name must not cost the second that torch takes.
-    from gpt2.trained import device_of, load_trained
+    from gpt2.trained import load_trained, place_of
 
-    device = device_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, device, _note)
-    print(f"{run.name}, {settings['DTYPE']} on {device}", flush=True)
-    measure_run(run, trained.model, trained.described(), settings, device, _say)
+    place = place_of(settings)
+    trained = load_trained(run, options.checkpoint, settings, place, _note)
+    print(f"{run.name}, {place.dtype} on {place.device}", flush=True)
+    measure_run(run, trained.model, trained.described(), settings, place, _say)
     print(f"written: {run.path / FILE}")
     return 0
 
@@ -54,7 +54,7 @@ def measure_run(
     model: "GPT",
     checkpoint: dict[str, Any],
     settings: dict[str, Any],
-    device: "Device",
+    place: "Place",
     say: Callable[[str], None],
 ) -> None:
     """Measure a model of a run and write latency.json beside its summary.
@@ -65,13 +65,13 @@ def measure_run(
     from gpt2.inference_timing import Plan, measure
     from lib.provenance import hardware, versions
 
-    measured = measure(model, Plan.of(settings), settings["DTYPE"], say)
+    measured = measure(model, Plan.of(settings), place.dtype, say)
     conditions = {
         "schema": SCHEMA,
         "run": run.name,
         "checkpoint": checkpoint,
-        "dtype": settings["DTYPE"],
-        "hardware": hardware(device),
+        "dtype": place.dtype,
+        "hardware": hardware(place.device),
         "versions": versions(),
     }
     text = json.dumps(conditions | measured, indent=1, allow_nan=False) + "\n"
@@ -83,7 +83,7 @@ def measure_after_training(
     model: "GPT",
     step: int,
     settings: dict[str, Any],
-    device: "Device",
+    place: "Place",
     say: Callable[[str], None],
 ) -> None:
     """What INFERENCE_TEST asks for, if it does, on the weights after the last step.
@@ -93,7 +93,7 @@ def measure_after_training(
     """
     if settings["INFERENCE_TEST"]:
         try:
-            measure_run(run, model, {"step": step}, settings, device, say)
+            measure_run(run, model, {"step": step}, settings, place, say)
         except ValueError as error:
             say(f"inference was not measured: {error}")
 

@@ -36,12 +36,12 @@ def main(arguments: Sequence[str]) -> int:
     run, settings = run_and_settings(options.run, [*pairs, *_short(options)])
     # Only now, because a mistyped name must not cost the second that torch takes.
     from gpt2.generate import Sampling, write_texts
-    from gpt2.trained import autocast_of, device_of, load_trained
+    from gpt2.trained import load_trained, place_of
 
-    device = device_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, device, _note)
+    place = place_of(settings)
+    trained = load_trained(run, options.checkpoint, settings, place, _note)
     checkpoint = trained.checkpoint
-    _note(f"{run.name}, step {checkpoint.step} ({checkpoint.path.name}), on {device}")
+    _note(f"{run.name}, step {checkpoint.step} ({checkpoint.path.name}), on {place.device}")
     texts = write_texts(
         trained.model,
         trained.tokenizer,
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str]) -> int:
         options.count,
         Sampling.of(settings),
         stream_seed(settings["SEED"], "sample"),
-        device.torch_name,
-        autocast_of(settings, device),
+        place.device.torch_name,
+        place.autocast(),
     )
     print("\n---\n".join(options.prompt + text for text in texts))
     return 0

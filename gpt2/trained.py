@@ -6,6 +6,7 @@ code: it is checked by its CRC-32s, loaded with `weights_only=True`, and taken o
 that it belongs to this run.
 """
 
+import errno
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def load_trained(
     run: RunDirectory,
     which: str,
     settings: Mapping[str, Any],
-    device: Device,
+    place: "Place",
     say: Callable[[str], None],
 ) -> Trained:
     """The model of a run as a checkpoint has it.
@@ -87,7 +88,7 @@ def load_trained(
     """
     checkpoint = read_checkpoint(find_checkpoint(run, which), run.config().hash)
     manifest = manifest_of(run, settings)
-    model = build_model(settings, manifest.vocab_size, checkpoint, device)
+    model = build_model(settings, manifest.vocab_size, checkpoint, place.device)
     cache = data_arguments(settings)["data_dir"] / "cache"
     tokenizer = tokenizer_of(manifest.tokenizer, cache, mirror(settings), say)
     return Trained(model, tokenizer, checkpoint, sha256_file(checkpoint.path))
@@ -99,7 +100,8 @@ def find_checkpoint(run: RunDirectory, which: str) -> Path:
     final = folder / "final.pt"
     steps = sorted(folder.glob("step-*.pt"), key=lambda path: (len(path.name), path.name))
     if which == "latest":
-        candidates = [final, *reversed(steps)]
+        # Where a run is under way, weights of an earlier end are not the latest.
+        candidates = [*reversed(steps), final]
     elif which == "best":
         # Of a run that has ended, best.pt is there only where the last step was not the best.
         candidates = [folder / "best.pt", final]
@@ -125,21 +127,7 @@ def read_checkpoint(path: Path, config_hash: str) -> Checkpoint:
 
     Raises CheckpointError for a file that is damaged, hostile, or of another configuration.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        raise _unusable(path, f"is no checkpoint or is cut off ({error})") from error
-    if damaged is not None:
-        raise _unusable(path, f"is damaged: the checksum of its part {damaged} is wrong")
-    try:
-        payload = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        called = ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        what = f"is untrusted: it would call {called or 'code'}, and was not loaded"
-        raise _unusable(path, what) from error
-    except (RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise _unusable(path, f"cannot be read ({str(error).splitlines()[0]})") from error
+    payload = _loaded(path)
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA:
         raise _unusable(path, f"is not a checkpoint of schema {SCHEMA}")
     try:
@@ -156,6 +144,30 @@ def read_checkpoint(path: Path, config_hash: str) -> Checkpoint:
             f"{short_hash(config_hash)})",
         )
     return Checkpoint(path, weights, step, tokens, val_loss)
+
+
+def _loaded(path: Path) -> object:
+    """What the file holds: plain containers and tensors that stay in it until they are used."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        # EINVAL: a spoilt table of contents made zipfile seek to before the file.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        what = f"is damaged: it is no checkpoint or is cut off ({error})"
+        raise _unusable(path, what) from error
+    if damaged is not None:
+        raise _unusable(path, f"is damaged: the checksum of its part {damaged} is wrong")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        called = ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        what = f"is untrusted: it would call {called or 'code'}, and was not loaded"
+        raise _unusable(path, what) from error
+    except (RuntimeError, ValueError, EOFError, KeyError) as error:
+        what = f"is damaged: it cannot be read ({str(error).splitlines()[0]})"
+        raise _unusable(path, what) from error
 
 
 def manifest_of(run: RunDirectory, settings: Mapping[str, Any]) -> Manifest:
@@ -229,20 +241,27 @@ def build_model(
     return model.eval()
 
 
-def device_of(settings: Mapping[str, Any]) -> Device:
-    """The device to evaluate on, ready for the run's arithmetic. Raises DeviceError."""
+@dataclass(frozen=True)
+class Place:
+    """Where a model is evaluated, and in what arithmetic: "float32" or "bfloat16"."""
+
+    device: Device
+    dtype: str
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """As the run was trained and evaluated."""
+        if self.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.torch_name, dtype=torch.bfloat16)
+
+
+def place_of(settings: Mapping[str, Any]) -> Place:
+    """The device and the arithmetic that the options ask for, ready. Raises DeviceError."""
     device = find_device(settings["DEVICE"], settings["DEVICE_MEMORY_GIB"] or 0)
     if settings["DTYPE"] == "bfloat16":
         check_bfloat16(device)
     torch.set_num_threads(settings["CPU_THREADS"] or usable_cores())
-    return device
-
-
-def autocast_of(settings: Mapping[str, Any], device: Device) -> AbstractContextManager[None]:
-    """The arithmetic that the run was trained and evaluated in."""
-    if settings["DTYPE"] == "float32":
-        return nullcontext()
-    return torch.autocast(device.torch_name, dtype=torch.bfloat16)
+    return Place(device, settings["DTYPE"])
 
 
 def _sized(name: str, shape: tuple[int, ...] | None) -> str:

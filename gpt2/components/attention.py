@@ -33,12 +33,11 @@ class CausalSelfAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         if cache is not None:
             k_BHTD, v_BHTD = cache.extend(k_BHTD, v_BHTD)
-        if self.fused:
-            S = k_BHTD.shape[2]
-            # is_causal lets query i see keys 0..i, which is wrong where keys came before.
-            past_TS = None if T in (1, S) else causal_mask(T, S, x_BTC.device)
+        S = k_BHTD.shape[2]
+        # Fused kernels know a triangle and no mask, not a triangle that begins at a later key.
+        if self.fused and T in (1, S):
             y_BHTD = F.scaled_dot_product_attention(
-                q_BHTD, k_BHTD, v_BHTD, past_TS, dropout_p=dropout, is_causal=T == S
+                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=T == S
             )
         else:
             y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)

@@ -76,6 +76,8 @@ def save():
             "tokens": 2560,
             "val_loss": 3.5,
             "config_hash": planned.config.hash,
+            "settings": {},
+            "best": None,
         }
         torch.save(payload | changes, folder / name)
         return folder / name

@@ -7,8 +7,8 @@ import torch
 
 from gpt2 import latency
 from gpt2.latency import measure_after_training, read_latency
+from gpt2.trained import place_of
 from lib.cli import guarded
-from lib.device import processor
 
 SMALL = {
     "INFERENCE_BATCH_SIZES": "1,2",
@@ -96,7 +96,7 @@ def test_a_training_measures_its_own_model_where_it_is_asked_to(planned):
 
     def measure(**changes):
         settings = made.settings | changes
-        measure_after_training(made.run, made.model, 20, settings, processor(), said.append)
+        measure_after_training(made.run, made.model, 20, settings, place_of(settings), said.append)
 
     measure(INFERENCE_TEST=False)
     assert read_latency(made.run.path) is None
