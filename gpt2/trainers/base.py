@@ -20,6 +20,7 @@ from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shards import Dataset
 from gpt2.evaluate import Evaluation, evaluate
 from gpt2.model import GPT
+from gpt2.side_evaluations import SideEvaluations
 from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.journal import Journal
@@ -121,6 +122,9 @@ class BaseGPT2Trainer(ABC):
             self.autocast,
         )
         self.flops = model_flops(self.model, block_size)
+        self.side_evaluations = SideEvaluations(
+            settings, dataset.manifest.tokenizer, device.torch_name, console.line
+        )
         self.journal = Journal(self)
         # Dropout draws from PyTorch's global stream, which nothing else here may touch.
         torch.manual_seed(stream_seed(seed, "dropout"))
@@ -171,6 +175,8 @@ class BaseGPT2Trainer(ABC):
                     self._evaluate()
                 else:
                     self._advance()
+                if not self.is_evaluation_due():
+                    self._evaluate_aside()
                 self.saver.save_if_due()
                 self._beat("train")
             self.saver.finish()
@@ -230,6 +236,13 @@ class BaseGPT2Trainer(ABC):
         self.evaluated_step = self.step
         if self.best is None or result.loss < self.best["loss"]:
             self.best = {"loss": result.loss, "step": self.step, "sparsity": sparsity}
+
+    def _evaluate_aside(self) -> None:
+        """Samples and HellaSwag, at the steps that ask for them."""
+        is_last = self.step == self.total_steps
+        with self.clock.measure("eval"):
+            for shown in self.side_evaluations.due(self.step, is_last, self.model, self.autocast()):
+                self.journal.shown(shown)
 
     def _may_go_on(self) -> bool:
         self._beat("eval")

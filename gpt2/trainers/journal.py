@@ -7,6 +7,7 @@ from gpt2.budget import tokens_per_step
 from gpt2.evaluate import Evaluation
 from gpt2.instruments import memory_of, memory_row, run_facts
 from gpt2.progress import Progress, report
+from gpt2.side_evaluations import Shown
 from gpt2.trainers.step import StepOutcome
 from lib.gpu import open_monitor
 from lib.memory import MemoryNow, MemorySplit, memory_split
@@ -138,6 +139,11 @@ class Journal:
         if trainer.settings["PRUNING"]:
             parts.append(f"sparsity {100 * sparsity:.1f}%")
         self.console.line("  ".join(parts))
+
+    def shown(self, shown: Shown) -> None:
+        """A sample, or HellaSwag's result."""
+        self.row(shown.kind, **shown.values)
+        self.console.line(shown.line)
 
     def _split(self) -> MemorySplit:
         trainer = self.trainer

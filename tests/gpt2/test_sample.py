@@ -4,15 +4,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
 from gpt2 import sample
-from gpt2.trainers import base
-from gpt2.trainers.run import train_run
 from lib.cli import ROOT, guarded
-from lib.console import Console
+from tests.gpt2.training import train_here
 
 
 @pytest.fixture
@@ -125,18 +122,10 @@ def test_the_documented_command_works_from_any_folder(planned, save, tmp_path):
     assert done.stdout.endswith(b"\n")
 
 
-def test_a_model_writes_what_it_learned(command, planned, save, monkeypatch):
+def test_a_model_writes_what_it_learned(command, planned):
     """From training to text, with nothing made up in between."""
     made = planned("char", MAX_ITERS=400, BATCH_SIZE=16, LEARNING_RATE="5e-3", SEED=3)
-    kept = []
-    monkeypatch.setattr(
-        base.BaseGPT2Trainer, "_announce", lambda trainer: kept.append(trainer.model)
-    )
-    made.run.begin_attempt({})
-    with Console(made.run.log_path, "") as console:
-        train_run(made.run, made.config.hash, made.settings, console, time.perf_counter())
-    made.model = kept[0]
-    save(made, step=400)
+    train_here(made.run, made.settings, made.config.hash)
     status, output, _ = command("--run", "custom", "--temperature", "0.3", "--tokens", "200")
     assert status == 0
     lines = output.strip().split("\n")[1:-1]

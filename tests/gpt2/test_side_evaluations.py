@@ -1,7 +1,6 @@
 """Samples and questions come when they are due, and the training does not notice them."""
 
 import json
-import time
 from contextlib import nullcontext
 
 import pytest
@@ -10,10 +9,9 @@ import torch
 from gpt2.datasets.errors import DataError
 from gpt2.side_evaluations import SHOWN_CHARACTERS, SideEvaluations
 from gpt2.trainers import base
-from gpt2.trainers.run import train_run
-from lib.console import Console
 from lib.metrics import read_metrics
 from lib.runs import RunDirectory
+from tests.gpt2.training import train_here
 
 QUESTION = {
     "ctx": "A man is sitting on a roof. he",
@@ -127,35 +125,19 @@ def trained_weights(both, monkeypatch, tmp_path):
     """trained_weights(is_shown): the weights after 20 steps, and the rows, with dropout."""
 
     def train(is_shown: bool):
-        made = []
-        original = base.BaseGPT2Trainer._step
+        kept = []
+        finish = base.BaseGPT2Trainer.train
 
-        def step_and_show(self):
-            if not made:
-                made.append(self)
-                side = SideEvaluations(self.settings, self.dataset.manifest.tokenizer, "cpu", print)
-                made.append(side)
-            original(self)
-            for one in made[1].due(self.step, False, self.model, self._autocast()):
-                self._row(one.kind, **one.values)
+        def train_and_keep(self):
+            finish(self)
+            kept.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
 
+        nothing = {} if is_shown else {"SAMPLE_INTERVAL": 0, "HELLASWAG_INTERVAL": 0}
         with monkeypatch.context() as patch:
-            if is_shown:
-                patch.setattr(base.BaseGPT2Trainer, "_step", step_and_show)
-            kept = []
-            finish = base.BaseGPT2Trainer.train
-
-            def train_and_keep(self):
-                finish(self)
-                kept.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
-
             patch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
             run = RunDirectory(tmp_path / f"run-{is_shown}")
             run.path.mkdir()
-            run.begin_attempt({})
-            settings = both.settings | {"DROPOUT": 0.1}
-            with Console(run.log_path, "") as console:
-                outcome = train_run(run, "0" * 64, settings, console, time.perf_counter())
+            outcome = train_here(run, both.settings | {"DROPOUT": 0.1} | nothing)
         assert outcome.status == "done"
         return kept[0], read_metrics(run.metrics_path)
 
@@ -167,5 +149,5 @@ def test_the_training_is_the_same_bit_for_bit(trained_weights):
     assert not [row for row in rows if row["kind"] in ("sample", "hellaswag")]
     shown_too, rows = trained_weights(True)
     kinds = [row["kind"] for row in rows]
-    assert (kinds.count("sample"), kinds.count("hellaswag")) == (6, 5)
+    assert (kinds.count("sample"), kinds.count("hellaswag")) == (7, 5)
     assert all(torch.equal(without[name], shown_too[name]) for name in without)

@@ -1,16 +1,11 @@
-import time
-
 import pytest
 import torch
 
 from gpt2.trainers import base
 from gpt2.trainers.resume import LATEST
-from gpt2.trainers.run import Outcome, train_run
-from lib.arms import arm_label
-from lib.clock import Clock
-from lib.console import Console
+from gpt2.trainers.run import Outcome
 from lib.runs import RunDirectory
-from lib.signals import StopRequests
+from tests.gpt2.training import train_here
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +43,7 @@ def train(one_run, empty_run, short_text):
     ) -> tuple[Outcome, RunDirectory]:
         settings = one_run(**(data | overrides))
         run = run or empty_run()
-        run.begin_attempt({})
-        with Console(run.log_path, arm_label(settings)) as console, StopRequests() as stop:
-            clock = Clock(time.perf_counter())
-            outcome = train_run(run, {}, "0" * 64, settings, console, clock, stop, start_from)
-        return outcome, run
+        return train_here(run, settings, start_from=start_from), run
 
     return go
 
