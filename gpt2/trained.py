@@ -6,9 +6,6 @@ code: it is checked by its CRC-32s, loaded with `weights_only=True`, and taken o
 that it belongs to this run.
 """
 
-import errno
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,21 +20,11 @@ from gpt2.datasets import DataError, Manifest, dataset_folder, read_manifest
 from gpt2.datasets.errors import CORRUPT, MISSING, prepare_command
 from gpt2.datasets.tokenizers import Tokenizer, tokenizer_of
 from gpt2.model import GPT, Shape, padded_vocabulary
+from lib.checkpoint import CheckpointError, CheckpointStore, Missing, read_mapped
 from lib.cpu import usable_cores
 from lib.device import Device, check_bfloat16, find_device
 from lib.files import sha256_file
 from lib.runs import RunDirectory, short_hash
-
-SCHEMA = 1
-KINDS = ("weights", "training")
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that is missing (66) or cannot be used (65)."""
-
-    def __init__(self, message: str, exit_status: int) -> None:
-        super().__init__(message)
-        self.exit_status = exit_status
 
 
 @dataclass(frozen=True)
@@ -95,79 +82,41 @@ def load_trained(
 
 
 def find_checkpoint(run: RunDirectory, which: str) -> Path:
-    """The file that "latest", "best" or a path means. Raises CheckpointError if there is none."""
-    folder = run.path / "checkpoints"
-    final = folder / "final.pt"
-    steps = sorted(folder.glob("step-*.pt"), key=lambda path: (len(path.name), path.name))
-    if which == "latest":
-        # Where a run is under way, weights of an earlier end are not the latest.
-        candidates = [*reversed(steps), final]
-    elif which == "best":
-        # Of a run that has ended, best.pt is there only where the last step was not the best.
-        candidates = [folder / "best.pt", final]
-    else:
-        candidates = [Path(which), folder / which]
-    for path in candidates:
+    """The file that "latest", "best" or a path means. Raises Missing if there is none."""
+    store = CheckpointStore(run.checkpoints_path)
+    present = [*store.steps().values(), *store.weights()]
+    if not present:
+        raise Missing(
+            f"{run.name} has no checkpoint: {store.folder} holds none. `make test-rerun "
+            f"TARGET={run.name}` computes the run again and, unless CHECKPOINT_AFTER_RUN=none, "
+            "keeps its last weights."
+        )
+    if which in ("latest", "best"):
+        return store.find(which)
+    for path in (Path(which), store.folder / which):
         if path.is_file():
             return path
-    present = ", ".join(path.name for path in sorted(folder.glob("*.pt")))
-    if present:
-        raise CheckpointError(
-            f"{run.name} has no checkpoint '{which}'. Take latest, or one of {present}.", MISSING
-        )
-    raise CheckpointError(
-        f"{run.name} has no checkpoint: {folder} holds none. `make test-rerun TARGET={run.name}` "
-        "computes the run again and keeps its last weights.",
-        MISSING,
-    )
+    names = ", ".join(path.name for path in present)
+    raise Missing(f"{run.name} has no checkpoint '{which}'. Take latest, best, or one of {names}.")
 
 
 def read_checkpoint(path: Path, config_hash: str) -> Checkpoint:
-    """The model's part of a checkpoint; the rest of the file is not read.
+    """The model's part of a checkpoint; the rest of the file is not read to memory.
 
     Raises CheckpointError for a file that is damaged, hostile, or of another configuration.
     """
-    payload = _loaded(path)
-    if not isinstance(payload, dict) or payload.get("schema") != SCHEMA:
-        raise _unusable(path, f"is not a checkpoint of schema {SCHEMA}")
-    try:
-        kind, weights, found = payload["kind"], payload["model"], str(payload["config_hash"])
-        step, tokens, val_loss = payload["step"], payload["tokens"], payload["val_loss"]
-    except KeyError as error:
-        raise _unusable(path, f"has no {error}") from error
-    if kind not in KINDS or not isinstance(weights, dict):
-        raise _unusable(path, f"is of kind {kind!r}, which holds no model")
+    state = read_mapped(path)
+    found = state["config_hash"]
     if found != config_hash:
         raise _unusable(
             path,
             f"is of another configuration ({short_hash(found)}; this run is "
             f"{short_hash(config_hash)})",
         )
-    return Checkpoint(path, weights, step, tokens, val_loss)
-
-
-def _loaded(path: Path) -> object:
-    """What the file holds: plain containers and tensors that stay in it until they are used."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-        # EINVAL: a spoilt table of contents made zipfile seek to before the file.
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
-        what = f"is damaged: it is no checkpoint or is cut off ({error})"
-        raise _unusable(path, what) from error
-    if damaged is not None:
-        raise _unusable(path, f"is damaged: the checksum of its part {damaged} is wrong")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        called = ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        what = f"is untrusted: it would call {called or 'code'}, and was not loaded"
-        raise _unusable(path, what) from error
-    except (RuntimeError, ValueError, EOFError, KeyError) as error:
-        what = f"is damaged: it cannot be read ({str(error).splitlines()[0]})"
-        raise _unusable(path, what) from error
+    weights = state.get("model")
+    if not isinstance(weights, dict):
+        raise _unusable(path, "holds no model")
+    return Checkpoint(path, weights, state["step"], state["tokens"], state["val_loss"])
 
 
 def manifest_of(run: RunDirectory, settings: Mapping[str, Any]) -> Manifest:
@@ -272,5 +221,5 @@ def _sized(name: str, shape: tuple[int, ...] | None) -> str:
 
 def _unusable(path: Path, what: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} {what}. Name another one with CHECKPOINT=file, or train the run again.", CORRUPT
+        f"{path} {what}. Name another one with CHECKPOINT=file, or train the run again."
     )

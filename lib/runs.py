@@ -43,6 +43,16 @@ def run_name(config: Config) -> str:
 # A colon ends a target of Make: 2:4 becomes 2of4.
 _SAFE = {"+": "-", "@": "-", "%": "", ".": "_", ":": "of"}
 
+# What a run and the programs that look at its model leave beside its configuration.
+_LEFT_BY_A_RUN = [
+    "summary.json",
+    "metrics.jsonl",
+    "train.log",
+    "checkpoints",
+    "hellaswag",
+    "latency.json",
+]
+
 _CUT_SHORT = (None, "interrupted")
 
 
@@ -196,8 +206,8 @@ class RunDirectory:
     def set_aside(self) -> None:
         """Keep what an ended run left under other names, so that it can be computed again."""
         number = len(self.attempts()) or 1
-        left = (self.summary_path, self.metrics_path, self.log_path, self.checkpoints_path)
-        for path in left:
+        for name in _LEFT_BY_A_RUN:
+            path = self.path / name
             if path.exists():
                 path.rename(path.with_name(f"{path.name}.attempt-{number}"))
 

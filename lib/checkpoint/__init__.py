@@ -4,7 +4,7 @@ A store is a folder of files, one a step (docs/checkpoints.md). This package kno
 states; what is inside a state, which run it belongs to and when to save are the caller's business.
 """
 
-from lib.checkpoint.archive import SCHEMA, TRAINING, WEIGHTS, Header, State
+from lib.checkpoint.archive import SCHEMA, TRAINING, WEIGHTS, Header, State, read_mapped
 from lib.checkpoint.errors import (
     CheckpointError,
     Damaged,
@@ -38,4 +38,5 @@ __all__ = [
     "Tiers",
     "Untrusted",
     "list_checkpoints",
+    "read_mapped",
 ]

@@ -113,7 +113,7 @@ def test_after_a_failure_the_next_save_works(store, writer, monkeypatch):
 
 def test_a_full_disk_is_refused_before_the_copy(store, writer, monkeypatch):
     monkeypatch.setattr("lib.checkpoint.save.free_bytes", lambda _: 100)
-    with pytest.raises(NotWritten, match="100 bytes are free"):
+    with pytest.raises(NotWritten, match="100 B are free"):
         writer.save(make_state(1))
     assert writer.host_bytes == 0
     assert list(store.folder.iterdir()) == []
