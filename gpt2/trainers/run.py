@@ -8,7 +8,9 @@ import torch
 from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import open_dataset, verify
 from gpt2.instruments import measured_matmul
+from gpt2.latency import measure_after_training
 from gpt2.ready import ready
+from gpt2.trained import Place
 from gpt2.trainers.base import BaseGPT2Trainer
 from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
@@ -110,6 +112,10 @@ def train_run(
     measured = describe_training(trainer) if trainer is not None else {}
     for doubt in measured["throughput"]["doubts"] if measured else ():
         console.line(f"doubtful: {doubt}")
+    if trainer is not None and status == "done":
+        # After the summary's clocks were read: it is no part of the training.
+        place = Place(device, settings["DTYPE"])
+        measure_after_training(run, trainer.model, trainer.step, settings, place, console.line)
     return Outcome(status, reason, measured)
 
 
