@@ -16,7 +16,6 @@ from torch import nn
 from gpt2.model import GPT
 from lib.cli import ROOT, guarded
 from lib.device import find_device
-from lib.files import write_atomic
 from lib.kconfig import Tree, load_tree
 from lib.optimizers import (
     ConditionsGradients,
@@ -25,6 +24,7 @@ from lib.optimizers import (
     optimizer_state_bytes,
     parameter_groups,
 )
+from scripts.bench.page import write_place
 from scripts.bench.pruning import pruning_rows, threshold_rows
 from scripts.bench.subjects import (
     CHARACTERS,
@@ -39,10 +39,10 @@ from scripts.bench.subjects import (
 )
 from scripts.bench.table import Row, page
 from scripts.bench.timing import Comparison, Pace, PhaseClock, Step, block, compare
-from scripts.docs.tables import PLACE, place
 
 TOKENS = 12_288  # of the training step that the shares are taken of
 NAME = "bench-optim"
+HEADING = "Optimizers and pruning"
 REFERENCE = "torch AdamW, fused"
 CONTROL = "A/A: the reference again"
 
@@ -54,9 +54,9 @@ PRIMING = 25
 NORM, CONDITION, CLIP, STEP = range(4)
 EVERYTHING = (NORM, CONDITION, CLIP, STEP)
 
-LONG = Pace(seconds=8.0, most_quadruples=9, block_ms=300.0)
-SHORT = Pace(seconds=2.0, most_quadruples=15, block_ms=25.0)
-QUICK = Pace(seconds=0.02, most_quadruples=1, block_ms=1.0)
+LONG = Pace(seconds=8.0, fewest_rounds=1, most_rounds=9, block_ms=300.0)
+SHORT = Pace(seconds=2.0, fewest_rounds=1, most_rounds=15, block_ms=25.0)
+QUICK = Pace(seconds=0.02, fewest_rounds=1, most_rounds=1, block_ms=1.0)
 
 
 def arm_step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float) -> Step:
@@ -207,18 +207,6 @@ def _control_note(rows: Sequence[Row]) -> str:
     )
 
 
-def write(path: Path, text: str) -> None:
-    """Put the text into its place of the page; a page that is not there is made."""
-    old = path.read_text("utf-8") if path.is_file() else "# Benchmarks\n"
-    new = place(NAME, text)
-    places = [match for match in PLACE.finditer(old) if match.group(1) == NAME]
-    if places:
-        first = places[0]
-        write_atomic(path, old[: first.start()] + new + old[first.end() :])
-    else:
-        write_atomic(path, f"{old.rstrip()}\n\n## Optimizers and pruning\n\n{new}")
-
-
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench-optim", description=__doc__)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or rocm")
@@ -229,7 +217,7 @@ def main(arguments: Sequence[str]) -> int:
     text = measure(device, is_quick=options.quick)
     print(f"\n{text}")
     if options.write:
-        write(ROOT / options.write, text)
+        write_place(ROOT / options.write, NAME, HEADING, text)
     return 0
 
 

@@ -1,13 +1,12 @@
 """The one table of `make bench-optim`, as Markdown, with the conditions it was measured under."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import torch
 
-from lib.cpu import cpu_model
+from scripts.bench.conditions import versions, where
 from scripts.bench.timing import Ratio
 from scripts.docs.tables import table
 
@@ -57,13 +56,9 @@ def _bytes(value: int) -> str:
 
 def page(rows: Sequence[Row], device: torch.device, notes: Sequence[str]) -> str:
     """Conditions, notes and table."""
-    if device.type == "cuda":
-        where = torch.cuda.get_device_name(device)
-    else:
-        where = f"{cpu_model()}, {torch.get_num_threads()} threads"
     conditions = (
-        f"Measured on {date.today():%Y-%m-%d} by `make bench-optim` on {where}; PyTorch "
-        f"{torch.__version__}, Python {platform.python_version()}."
+        f"Measured on {date.today():%Y-%m-%d} by `make bench-optim` on {where(device)}; "
+        f"{versions()}."
     )
     text = "\n".join(f"- {note}" for note in notes)
     return f"{conditions}\n\n{text}\n\n{table(HEADER, (row.cells() for row in rows))}"

@@ -1,9 +1,9 @@
-"""Measuring two things against each other on a machine that is never quite still.
+"""Measuring things against each other on a machine that is never quite still.
 
-Blocks of the two alternate as A B B A, so that a drift of the clock speed hits both alike. A block
-counts by the median of its repetitions, a quadruple gives one ratio; the median of the ratios is
-reported, with a bootstrap interval over the quadruples. A thing measured against itself (A/A) must
-read 1, or the machine was not quiet enough for any of it.
+Blocks of two alternate as A B B A, those of three as A B C C B A: a drift of the clock speed hits
+all alike. Each such round gives one ratio of any two; the median of the ratios is reported, with a
+bootstrap interval over the rounds. A thing measured against itself (A/A) must read 1, or the
+machine was not quiet enough for any of it.
 """
 
 import math
@@ -21,7 +21,7 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 WARM_UPS = 5
 SLOW_MS = 1000.0  # a subject that takes longer is warm after two repetitions
-LEAST_FOR_INTERVAL = 5  # quadruples; below that an interval would be a decoration
+LEAST_FOR_INTERVAL = 5  # rounds; below that an interval would be a decoration
 
 
 class PhaseClock:
@@ -59,13 +59,25 @@ Step = Callable[[PhaseClock], None]
 """One repetition of what is measured: starts the clock, and marks the end of each phase."""
 
 
+def timed(work: Callable[[], object]) -> Step:
+    """Something that is measured as a whole: one phase."""
+
+    def step(clock: PhaseClock) -> None:
+        clock.start()
+        work()
+        clock.mark()
+
+    return step
+
+
 @dataclass(frozen=True)
 class Pace:
     """How long to measure."""
 
     seconds: float
-    """Wanted for one comparison, warm-up excluded; a slow subject takes one quadruple anyway."""
-    most_quadruples: int
+    """Wanted for one comparison, warm-up excluded; the fewest rounds are done anyway."""
+    fewest_rounds: int
+    most_rounds: int
     block_ms: float
     """A block repeats its subject for about so long, at least once."""
 
@@ -76,8 +88,14 @@ class Ratio:
 
     median: float
     low: float | None
-    """Lower end of the bootstrap interval; None with too few quadruples for one."""
+    """Lower end of the bootstrap interval; None with too few rounds for one."""
     high: float | None
+
+    def times(self, factor: float) -> "Ratio":
+        """The same in another unit; factor > 0."""
+        if self.low is None or self.high is None:
+            return Ratio(self.median * factor, None, None)
+        return Ratio(self.median * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
@@ -94,33 +112,78 @@ class Comparison:
         """Second over first, each summed over the phases at these positions."""
         totals_a = [sum(block[i] for i in first) for block in self.first_blocks]
         totals_b = [sum(block[i] for i in second) for block in self.second_blocks]
-        ratios = [
-            (totals_b[i] + totals_b[i + 1]) / (totals_a[i] + totals_a[i + 1])
-            for i in range(0, len(totals_a), 2)
-        ]
-        low, high = bootstrap_interval(ratios)
-        return Ratio(statistics.median(ratios), low, high)
+        return ratio_of(totals_b, totals_a)
 
 
-def block(step: Step, device: torch.device, repetitions: int) -> list[float]:
-    """The phases in ms, each the median over the repetitions; waits for the device only once."""
+def ratio_of(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
+    """The ratio of two subjects of `interleave`, each by block in the order of time.
+
+    A round has two blocks of each; its ratio is that of the two sums.
+    """
+    assert len(numerators) == len(denominators), (len(numerators), len(denominators))
+    ratios = [
+        (numerators[i] + numerators[i + 1]) / (denominators[i] + denominators[i + 1])
+        for i in range(0, len(numerators), 2)
+    ]
+    low, high = bootstrap_interval(ratios)
+    return Ratio(statistics.median(ratios), low, high)
+
+
+Typical = Callable[[list[list[float]]], list[float]]
+"""What a block counts as: from its repetitions, each a row of phases in ms, one row."""
+
+
+def medians(rows: list[list[float]]) -> list[float]:
+    """By phase the median: what the work takes where nothing disturbs it."""
+    return [statistics.median(phase) for phase in zip(*rows, strict=True)]
+
+
+def means(rows: list[list[float]]) -> list[float]:
+    """By phase the mean, so that a stall in one repetition counts: throughput has those too."""
+    return [statistics.fmean(phase) for phase in zip(*rows, strict=True)]
+
+
+def block(
+    step: Step, device: torch.device, repetitions: int, typical: Typical = medians
+) -> list[float]:
+    """The phases in ms, each typical of the repetitions; waits for the device only once."""
     clock = PhaseClock(device)
     for _ in range(repetitions):
         step(clock)
-    return _medians(clock.read_ms())
+    return typical(clock.read_ms())
+
+
+def interleave(
+    steps: Sequence[Step],
+    device: torch.device,
+    *,
+    repetitions: int,
+    rounds: int,
+    typical: Typical = medians,
+) -> list[list[list[float]]]:
+    """By subject its blocks in the order of time; a round goes through all subjects and back."""
+    blocks: list[list[list[float]]] = [[] for _ in steps]
+    there = list(range(len(steps)))
+    for _ in range(rounds):
+        for which in there + there[::-1]:
+            blocks[which].append(block(steps[which], device, repetitions, typical))
+    return blocks
+
+
+def plan(slowest_ms: float, subjects: int, pace: Pace) -> tuple[int, int]:
+    """Repetitions of a block and number of rounds; slowest_ms: of one repetition of one subject."""
+    repetitions = max(1, round(pace.block_ms / slowest_ms))
+    round_s = 2 * subjects * repetitions * slowest_ms / 1e3
+    rounds = max(pace.fewest_rounds, min(pace.most_rounds, int(pace.seconds / round_s)))
+    return repetitions, rounds
 
 
 def compare(first: Step, second: Step, device: torch.device, pace: Pace) -> Comparison:
     """Measure both, interleaved as A B B A, after a warm-up."""
     slowest_ms = max(_warm_up(step, device) for step in (first, second))
-    repetitions = max(1, round(pace.block_ms / slowest_ms))
-    quadruple_s = 4 * repetitions * slowest_ms / 1e3
-    quadruples = max(1, min(pace.most_quadruples, int(pace.seconds / quadruple_s)))
-    blocks: tuple[list[list[float]], list[list[float]]] = ([], [])
-    for _ in range(quadruples):
-        for which in (0, 1, 1, 0):
-            blocks[which].append(block((first, second)[which], device, repetitions))
-    return Comparison(_medians(blocks[0]), _medians(blocks[1]), *blocks)
+    repetitions, rounds = plan(slowest_ms, 2, pace)
+    blocks = interleave((first, second), device, repetitions=repetitions, rounds=rounds)
+    return Comparison(medians(blocks[0]), medians(blocks[1]), blocks[0], blocks[1])
 
 
 def _warm_up(step: Step, device: torch.device) -> float:
@@ -132,10 +195,6 @@ def _warm_up(step: Step, device: torch.device) -> float:
         if fastest_ms > SLOW_MS:
             break
     return fastest_ms
-
-
-def _medians(blocks: list[list[float]]) -> list[float]:
-    return [statistics.median(phase) for phase in zip(*blocks, strict=True)]
 
 
 def bootstrap_interval(values: Sequence[float]) -> tuple[float | None, float | None]:

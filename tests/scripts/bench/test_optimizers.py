@@ -7,8 +7,6 @@ import sys
 
 from lib.cli import ROOT
 from lib.optimizers import OPTIMIZERS
-from scripts.bench.optimizers import write
-from scripts.docs.tables import fill
 
 
 def test_every_optimizer_is_timed_and_the_page_is_written(tmp_path):
@@ -36,19 +34,3 @@ def test_every_optimizer_is_timed_and_the_page_is_written(tmp_path):
     assert "exact threshold, 24,576 scores | " in text
     assert "1 threads; PyTorch" in text
     assert re.search(r"The reference against itself is off by up to [0-9.]+ %", text)
-
-
-def test_the_table_replaces_its_predecessor_and_nothing_else(tmp_path):
-    page = tmp_path / "page.md"
-    write(page, "first")
-    write(page, "second")
-    text = page.read_text()
-    assert "first" not in text
-    assert fill(text, {"bench-optim": "third"}) == text.replace("second", "third")
-    page.write_text("# Mine\n\nwords\n")
-    write(page, "first")
-    page.write_text(page.read_text() + "\nmore words\n")
-    write(page, "second")
-    text = page.read_text()
-    assert text.startswith("# Mine\n\nwords\n\n## Optimizers and pruning\n\n<!-- generated")
-    assert text.endswith("<!-- end -->\n\nmore words\n")
