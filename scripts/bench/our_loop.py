@@ -1,0 +1,67 @@
+"""Our trainer as a thing whose steps can be timed one by one.
+
+The only file here that knows how a trainer is made and stepped. It is the class that a run uses,
+with the sampler, the optimizer and the switches that the configuration chooses; only what lies
+between the steps of a run (log lines, evaluations, checkpoints) does not happen.
+"""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from gpt2.datasets.shards import Dataset
+from gpt2.trainers.vanilla import VanillaGPT2Trainer
+from lib.clock import Clock
+from lib.console import Console
+from lib.device import Device
+from lib.runs import RunDirectory
+
+
+class OurLoop:
+    """A trainer before its first step."""
+
+    def __init__(
+        self, settings: Mapping[str, Any], dataset: Dataset, device: Device, folder: Path
+    ) -> None:
+        """folder: of the run; must not be there yet."""
+        folder.mkdir(parents=True)
+        run = RunDirectory(folder)
+        self._console = Console(run.log_path, "", io.StringIO())
+        self._trainer = VanillaGPT2Trainer(
+            dict(settings), run, dataset, device, self._console, Clock()
+        )
+        self.model = self._trainer.model
+        self.model.train()
+        self._trainer._open_window()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._console.__exit__(*exception)
+
+    def initial_weights(self) -> dict[str, torch.Tensor]:
+        """A copy by name, on the processor; a tied tensor under each of its names."""
+        return {name: value.cpu().clone() for name, value in self.model.state_dict().items()}
+
+    def step(self) -> None:
+        """One optimizer step. On a GPU it may return before the work is done."""
+        self._trainer._step()
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading: loss, gradient_norm. Waits for the device."""
+        means = self._trainer._window.means()
+        self._trainer._open_window()
+        return means
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What a checkpoint of this step holds: live tensors, not copies."""
+        return {
+            **{"schema": 1, "kind": "training", "step": step, "tokens": self._trainer.tokens},
+            **{"config_hash": "", "settings": {}, "val_loss": None, "best": None},
+            "model": self.model.state_dict(),
+            "optimizer": self._trainer.optimizer.state_dict(),
+        }
