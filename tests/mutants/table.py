@@ -1,6 +1,7 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
 from tests.mutants.evaluation import EVALUATION
+from tests.mutants.bench import BENCH
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
@@ -11,3 +12,4 @@ from tests.mutants.training import TRAINING
 
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *MEASURING)
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *EVALUATION)
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *BENCH)
