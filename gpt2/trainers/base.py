@@ -25,7 +25,7 @@ from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.journal import Journal
 from gpt2.trainers.saving import Saver
-from gpt2.trainers.step import TrainingStep
+from gpt2.trainers.step import StepOutcome, TrainingStep
 from gpt2.trainers.window import Window
 from lib.anatomy import OPTIMIZER, STEP, Anatomy
 from lib.clock import Clock, Durations
@@ -192,17 +192,26 @@ class BaseGPT2Trainer(ABC):
 
     def _advance(self) -> None:
         """One optimizer step, and a log line if one is due."""
-        with self.clock.measure("train"), self.anatomy.part(STEP):
-            outcome = self.training_step(self.step + 1)
-        self.step += 1
-        self.tokens += tokens_per_step(self.settings)
+        outcome = self.take_step()
         self.journal.stepped(outcome)
         if self.step == self.total_steps or self.step % self.settings["LOG_INTERVAL"] == 0:
             self.settle()
             with self.clock.measure("log"):
                 self.journal.log(outcome)
-            self.training_step.window = Window(self.device.torch_name)
-            self.window_start_s = self.clock.seconds["train"]
+            self.open_window()
+
+    def take_step(self) -> StepOutcome:
+        """One optimizer step. On a GPU it may return before the work is done."""
+        with self.clock.measure("train"), self.anatomy.part(STEP):
+            outcome = self.training_step(self.step + 1)
+        self.step += 1
+        self.tokens += tokens_per_step(self.settings)
+        return outcome
+
+    def open_window(self) -> None:
+        """Begin to sum up for the next log line."""
+        self.training_step.window = Window(self.device.torch_name)
+        self.window_start_s = self.clock.seconds.get("train", 0.0)
 
     def settle(self) -> None:
         """Wait for the steps that were handed out, on the clock of the training.

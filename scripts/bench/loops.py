@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from gpt2.budget import tokens_per_step
+from gpt2.cost import model_flops
 from gpt2.datasets import Dataset
 from gpt2.model import padded_vocabulary
-from lib.flops import flops_per_token, matmul_parameters
+from lib.flops import PALM
 from scripts.bench.context import Context
 from scripts.bench.data import make_dataset
 from scripts.bench.our_loop import OurLoop
@@ -78,14 +79,7 @@ class Loops:
             PlainLoop(plain_settings, dataset, context.torch_device, seed, weights)
             for seed in (1, 2)
         )
-        shape = self.ours.model.shape
-        self.flops = flops_per_token(
-            matmul_parameters=matmul_parameters(self.ours.model.named_parameters()),
-            n_layer=shape.n_layer,
-            n_head=shape.n_head,
-            n_embd=shape.n_embd,
-            block_size=shape.block_size,
-        )
+        self.flops = model_flops(self.ours.model, settings["BLOCK_SIZE"]).training(PALM)
         self.dtype = torch.bfloat16 if settings["DTYPE"] == "bfloat16" else torch.float32
 
     def steps(self) -> list[Step]:

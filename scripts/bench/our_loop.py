@@ -6,6 +6,7 @@ between the steps of a run (log lines, evaluations, checkpoints) does not happen
 """
 
 import io
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -13,11 +14,15 @@ from typing import Any, Self
 import torch
 
 from gpt2.datasets.shards import Dataset
+from gpt2.trainers.identity import Identity
+from gpt2.trainers.state import capture
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
+from lib.checkpoint import State
 from lib.clock import Clock
 from lib.console import Console
 from lib.device import Device
 from lib.runs import RunDirectory
+from lib.signals import StopRequests
 
 
 class OurLoop:
@@ -30,17 +35,26 @@ class OurLoop:
         folder.mkdir(parents=True)
         run = RunDirectory(folder)
         self._console = Console(run.log_path, "", io.StringIO())
+        identity = Identity("", {}, dataset.manifest.hash)
         self._trainer = VanillaGPT2Trainer(
-            dict(settings), run, dataset, device, self._console, Clock()
+            dict(settings),
+            identity,
+            run,
+            dataset,
+            device,
+            self._console,
+            Clock(time.perf_counter()),
+            StopRequests(),
+            matmul=None,
         )
         self.model = self._trainer.model
         self.model.train()
-        self._trainer._open_window()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._trainer.loader.close()
         self._console.__exit__(*exception)
 
     def initial_weights(self) -> dict[str, torch.Tensor]:
@@ -49,19 +63,15 @@ class OurLoop:
 
     def step(self) -> None:
         """One optimizer step. On a GPU it may return before the work is done."""
-        self._trainer._step()
+        self._trainer.take_step()
 
     def read(self) -> dict[str, float]:
         """Means since the last reading: loss, gradient_norm. Waits for the device."""
-        means = self._trainer._window.means()
-        self._trainer._open_window()
+        self._trainer.settle()
+        means = self._trainer.window.means()
+        self._trainer.open_window()
         return means
 
-    def state(self, step: int) -> dict[str, Any]:
+    def state(self, step: int) -> State:
         """What a checkpoint of this step holds: live tensors, not copies."""
-        return {
-            **{"schema": 1, "kind": "training", "step": step, "tokens": self._trainer.tokens},
-            **{"config_hash": "", "settings": {}, "val_loss": None, "best": None},
-            "model": self.model.state_dict(),
-            "optimizer": self._trainer.optimizer.state_dict(),
-        }
+        return capture(self._trainer) | {"step": step}

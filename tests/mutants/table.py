@@ -1,7 +1,7 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
-from tests.mutants.evaluation import EVALUATION
 from tests.mutants.bench import BENCH
+from tests.mutants.evaluation import EVALUATION
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
