@@ -157,12 +157,17 @@ class TokenStream:
         self.name = name
         self._parts = list(parts)
         self._ends = np.cumsum([part.size for part in parts])
-        # Per window length: a view [starts, length] of each part. Building one costs ten times
-        # what a gather from it costs.
-        self._views: dict[int, list[Tokens]] = {}
+        # Per part and window length: a view [starts, length]. Building one costs ten times what
+        # a gather from it costs.
+        self._views: dict[tuple[int, int], Tokens] = {}
 
     def __len__(self) -> int:
         return int(self._ends[-1])
+
+    @property
+    def shard_begins(self) -> NDArray[np.int64]:
+        """Number of the first token of each file: [files]."""
+        return self._ends - [part.size for part in self._parts]
 
     def window(self, start: int, length: int) -> Tokens:
         """Tokens start .. start + length - 1: [length], a view unless it crosses files."""
@@ -185,6 +190,12 @@ class TokenStream:
         ), (starts_B, length)
         if len(self._parts) == 1:
             return self._view(0, length)[starts_B]
+        if starts_B.size:
+            # The training order visits one file after another, so nearly every batch lies in one.
+            part = int(np.searchsorted(self._ends, starts_B[0], side="right"))
+            local_B = starts_B - (int(self._ends[part]) - self._parts[part].size)
+            if local_B.min() >= 0 and local_B.max() + length <= self._parts[part].size:
+                return self._view(part, length)[local_B]
         rows_BT = np.empty((starts_B.size, length), dtype=TOKEN)
         part_B = np.searchsorted(self._ends, starts_B, side="right")
         for part in np.unique(part_B):
@@ -198,12 +209,12 @@ class TokenStream:
         return rows_BT
 
     def _view(self, part: int, length: int) -> Tokens:
-        if length not in self._views:
-            self._views[length] = [
-                sliding_window_view(tokens_N, min(length, tokens_N.size))
-                for tokens_N in self._parts
-            ]
-        return self._views[length][part]
+        view = self._views.get((part, length))
+        if view is None:
+            tokens_N = self._parts[part]
+            view = sliding_window_view(tokens_N, min(length, tokens_N.size))
+            self._views[part, length] = view
+        return view
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,34 @@
 import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2.datasets.errors import USAGE, DataError
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shards import TokenStream
+
+# Written down when the order was made: it may never change.
+ORDER_OF_THREE_FILES = [[753, 853, 653, 553], [153, 817, 717, 117], [574, 774, 874, 174]]
 
 
 def stream_of(count):
     """A split whose tokens are their own positions."""
     return TokenStream("train", [np.arange(count).astype("<u2")])
+
+
+def cut(*sizes):
+    """The same in files of these sizes."""
+    tokens = np.arange(sum(sizes)).astype("<u2")
+    return TokenStream("train", np.split(tokens, np.cumsum(sizes)[:-1]))
+
+
+def words(seed, purpose, number, count):
+    """Random words by their documented stream; purposes: 0 phase, 1 order, 2 shards."""
+    return np.random.PCG64(np.random.SeedSequence([seed, purpose, number])).random_raw(count)
 
 
 def epoch_starts(sampler, batch_size, epoch):
@@ -99,6 +115,102 @@ def test_the_order_is_the_same_on_every_machine():
         [153, 117, 417, 217],
         [674, 374, 274, 474],
     ]
+
+
+shard_sizes = st.lists(st.integers(1, 60), min_size=1, max_size=8)
+
+
+@settings(max_examples=200, deadline=None)
+@given(shard_sizes, st.integers(1, 20), st.integers(0, 2**63 - 1), st.integers(0, 4))
+def test_the_order_of_several_files_is_that_of_one_sort(files, block_size, seed, epoch):
+    """The whole epoch sorted by (place of the shard, key), which costs what the sampler avoids."""
+    files[0] += block_size + 1
+    sampler = TrainSampler(cut(*files), block_size, 1, seed)
+    room = min(block_size, sum(files) - block_size)
+    phase = int(words(seed, 0, 0, 1024)[epoch] % np.uint64(room))
+    begins = np.arange(phase, sum(files) - block_size, block_size)
+    keys = words(seed, 1, epoch, begins.size)
+    shards = np.searchsorted(np.cumsum(files), begins, side="right")
+    place_of_shard = np.argsort(np.argsort(words(seed, 2, epoch, len(files)), kind="stable"))
+    expected = begins[np.lexsort((keys, place_of_shard[shards]))]
+    np.testing.assert_array_equal(epoch_starts(sampler, 1, epoch), expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(shard_sizes, st.integers(1, 9), st.integers(0, 2**32), st.data())
+def test_a_batch_of_several_files_depends_on_nothing_but_its_index(files, batch_size, seed, data):
+    files[0] += 11
+    indices = data.draw(st.lists(st.integers(0, 300), min_size=1, max_size=6))
+    one = TrainSampler(cut(*files), 10, batch_size, seed)
+    other = TrainSampler(cut(*files), 10, batch_size, seed)
+    single = TrainSampler(cut(*files), 10, 1, seed)
+    batches = {index: one.batch(index) for index in indices}
+    for index in sorted(indices):
+        np.testing.assert_array_equal(other.batch(index), batches[index])
+        alone = [single.batch(index * batch_size + row)[0] for row in range(batch_size)]
+        np.testing.assert_array_equal(alone, batches[index])
+        x, y = batches[index][:, :-1], batches[index][:, 1:]
+        np.testing.assert_array_equal(y.astype(int), x.astype(int) + 1)
+
+
+def test_the_order_of_several_files_is_the_same_on_every_machine():
+    sampler = TrainSampler(cut(400, 300, 300), 100, 4, 1337)
+    assert [sampler.starts(index).tolist() for index in (0, 2, 5000)] == ORDER_OF_THREE_FILES
+
+
+def test_words_in_the_middle_are_those_of_the_whole():
+    whole = words(7, 1, 3, 10_000)
+    for first in (0, 1, 63, 64, 9_999):
+        part = np.random.PCG64(np.random.SeedSequence([7, 1, 3])).advance(first).random_raw(1)
+        assert part[0] == whole[first]
+
+
+def test_one_file_at_a_time_is_ordered():
+    sampler = TrainSampler(cut(5000, 5000, 5000), 10, 1, 0)
+    shards, sizes = [], []
+    for index in range(sampler.windows_in(0)):
+        sampler.starts(index)
+        shards.append(sampler.place(index)["shard"])
+        sizes.append(sampler._visit[2].size)
+    assert len([shard for shard, _ in itertools.groupby(shards)]) == 3, "each is visited once"
+    assert max(sizes) <= 501, "never the order of the whole epoch"
+
+
+def test_a_place_says_where_a_micro_batch_begins():
+    sampler = TrainSampler(cut(400, 300, 300), 100, 4, 1337)
+    assert sampler.place(0) == {"micro_batch": 0, "epoch": 0, "window": 0, "shard": 2}
+    place = sampler.place(1000)
+    assert place["epoch"] > 400
+    assert 0 <= sampler.starts(1000)[0] - [0, 400, 700][place["shard"]] < 400
+    assert json.loads(json.dumps(place)) == place
+    sampler.check_place(place)
+
+
+def test_threads_may_ask_at_the_same_time():
+    sampler = TrainSampler(cut(400, 300, 300), 10, 3, 5)
+    expected = [TrainSampler(cut(400, 300, 300), 10, 3, 5).starts(i).tolist() for i in range(400)]
+    with ThreadPoolExecutor(4) as pool:
+        indices = [index % 400 for index in range(0, 4000, 7)]
+        starts = list(pool.map(lambda index: sampler.starts(index).tolist(), indices))
+    assert starts == [expected[index] for index in indices]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TrainSampler(cut(400, 300, 301), 100, 4, 1337),
+        TrainSampler(cut(400, 300, 300), 100, 4, 1338),
+        TrainSampler(cut(400, 300, 300), 99, 4, 1337),
+        TrainSampler(cut(400, 300, 300), 100, 8, 1337),
+        TrainSampler(stream_of(1000), 100, 4, 1337),
+    ],
+)
+def test_a_place_in_other_data_is_refused(other):
+    saved = TrainSampler(cut(400, 300, 300), 100, 4, 1337).place(1000)
+    with pytest.raises(DataError, match="micro_batch 1000, epoch 4") as caught:
+        other.check_place(saved)
+    assert caught.value.exit_status == CORRUPT
+    assert "start a new run" in str(caught.value)
 
 
 def test_a_far_epoch_is_found():
