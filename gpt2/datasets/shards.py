@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from gpt2.datasets import stamps
 from gpt2.datasets.errors import CORRUPT, MISSING, DataError, prepare_command, reading_failed
 from gpt2.datasets.manifest import Manifest, Shard, Split, read_manifest
 from lib.files import sha256_file
@@ -245,11 +246,28 @@ def open_dataset(folder: Path) -> Dataset:
     return Dataset(folder=folder, manifest=manifest, train=train, validation=validation)
 
 
-def verify(dataset: Dataset) -> None:
-    """Compare every shard with its SHA-256. Raises DataError with file and offset."""
-    for split in (dataset.manifest.train, dataset.manifest.validation):
-        for shard in split.shards:
-            check_digest(dataset.folder / shard.file, shard, dataset.manifest.vocab_size)
+def verify(dataset: Dataset, is_full: bool = False) -> None:
+    """Compare every shard with its SHA-256. Raises DataError with file and offset.
+
+    Of a large dataset, files that have not changed since such a comparison are not read again
+    (stamps.py), unless `is_full`.
+    """
+    splits = (dataset.manifest.train, dataset.manifest.validation)
+    shards = [shard for split in splits for shard in split.shards]
+    is_large = sum(shard.tokens for shard in shards) * TOKEN.itemsize >= stamps.SMALL_BYTES
+    seen = stamps.Stamps(dataset.folder)
+    for shard in shards:
+        path = dataset.folder / shard.file
+        try:
+            before = path.stat()
+            if is_large and not is_full and seen.holds(path, shard.sha256):
+                continue
+            check_digest(path, shard, dataset.manifest.vocab_size)
+            seen.add(path, before, shard.sha256)
+        except OSError as error:
+            raise reading_failed(error, path) from error
+    if is_large:
+        seen.save()
 
 
 def _unusable(path: Path, what: str, exit_status: int = CORRUPT) -> DataError:
