@@ -14,10 +14,14 @@ def data_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
         "data_dir": ROOT / settings["DATA_DIR"],
         "custom_path": settings["CUSTOM_PATH"],
         "custom_tokenizer": settings["CUSTOM_TOKENIZER"],
+        "custom_documents": settings["CUSTOM_DOCUMENTS"],
+        "custom_text_column": settings["CUSTOM_TEXT_COLUMN"],
+        "tokens": settings["DATASET_TOKENS"],
+        "revision": settings["DATASET_REVISION"],
     }
 
 
 def mirror(settings: Mapping[str, Any]) -> str:
-    """The configured mirror, else the environment's. It cannot change a result: every file is
-    checked against its pinned hash wherever it comes from."""
+    """The configured mirror, else the environment's. It does not change a result: files are checked
+    against a pinned hash wherever they come from, or else the hash of the data tells."""
     return settings["DATA_MIRROR"] or os.environ.get("DATA_MIRROR", "")

@@ -1,14 +1,17 @@
 """Prepare a dataset: `python gpt2/prepare_data.py --dataset shakespeare`, from any folder.
 
 Fetches or reads the text, turns it into tokens and writes DATA_DIR/<dataset>/. What is prepared
-and intact stays as it is. Without --dataset, the dataset of `.config`. `--list` names them all.
+and intact stays as it is; a large preparation that was stopped goes on where it was. Without
+--dataset, the dataset of `.config`. `--list` names them all, with their sizes. `--verify` reads
+every byte of a prepared dataset again, also where it was found right before.
 
 Options are assignments to Kconfig symbols of the menu "Data", on top of `.config` where there is
-one and of the defaults where there is none: --dataset, --data-dir, --data-mirror, --custom-path,
---custom-tokenizer. Relative paths start at the root of the repository.
+one and of the defaults where there is none: --dataset, --dataset-tokens, --dataset-revision,
+--data-dir, --data-mirror, --custom-path, --custom-tokenizer, --custom-documents,
+--custom-text-column. Relative paths start at the root of the repository.
 
-Where DATA_MIRROR is empty the environment variable DATA_MIRROR serves: every download is checked
-against a pinned SHA-256, so where it comes from cannot change a result.
+Where DATA_MIRROR is empty the environment variable DATA_MIRROR serves. docs/data.md has its layout,
+and what is known of each corpus.
 
 Exit codes: 0 prepared, 2 usage, 65 wrong data, 66 data that cannot be had, 74 a disk that cannot
 be written, 130 interrupted.
@@ -29,7 +32,11 @@ from lib.cli import ROOT, guarded
 from lib.current import config_file, load_configuration
 from lib.kconfig import Config, Layer, load_tree, overrides_from_arguments
 
-SYMBOLS = ("DATASET", "DATA_DIR", "DATA_MIRROR", "CUSTOM_PATH", "CUSTOM_TOKENIZER")
+SYMBOLS = (
+    *("DATASET", "DATASET_TOKENS", "DATASET_REVISION", "DATA_DIR", "DATA_MIRROR"),
+    *("CUSTOM_PATH", "CUSTOM_TOKENIZER", "CUSTOM_DOCUMENTS", "CUSTOM_TEXT_COLUMN"),
+)
+VERIFY = "--verify"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,12 +46,15 @@ def main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         for name, corpus in CORPORA.items():
             print(f"{name:18}{corpus.description}")
+            if corpus.stated:
+                print(f"{'':18}{corpus.stated}")
         return 0
-    config = configured(overrides_from_arguments(arguments))
+    options = [argument for argument in arguments if argument != VERIFY]
+    config = configured(overrides_from_arguments(options))
     where = data_arguments(config)
     prepare(**where, mirror=mirror(config), progress=_say)
     dataset = open_dataset(dataset_folder(**where))
-    verify(dataset)
+    verify(dataset, is_full=VERIFY in arguments)
     print(describe(dataset))
     return 0
 
@@ -56,7 +66,7 @@ def configured(options: Layer) -> Config:
             known = ", ".join("--" + name.lower().replace("_", "-") for name in SYMBOLS)
             raise ValueError(
                 f"--{option.name.lower().replace('_', '-')} does not concern data. "
-                f"These do: {known}; and --list and --help stand alone."
+                f"These do: {known}; and {VERIFY}; --list and --help stand alone."
             )
     if config_file().exists():
         return load_configuration(options if options.assignments else None).typed()

@@ -1,7 +1,8 @@
 """Datasets: prepared once into token files with a manifest, then read through memory maps.
 
     DATA_DIR/<dataset>/train-00000.bin  validation-00000.bin  manifest.json
-    DATA_DIR/cache/                     downloads, kept
+    DATA_DIR/cache/                     downloads: small ones are kept, those of streamed corpora
+                                        go when they are tokenised
 
 A new corpus is one file here, one line in CORPORA, one Kconfig symbol DATASET_<NAME>, one test.
 """
@@ -9,17 +10,22 @@ A new corpus is one file here, one line in CORPORA, one Kconfig symbol DATASET_<
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from gpt2.datasets.build import build_dataset
 from gpt2.datasets.corpus import Corpus, Request
 from gpt2.datasets.custom import Custom
 from gpt2.datasets.download import Progress
 from gpt2.datasets.errors import USAGE, DataError, writing_failed
+from gpt2.datasets.finewebedu import FINEWEBEDU
 from gpt2.datasets.manifest import Manifest, read_manifest
+from gpt2.datasets.openwebtext import OPENWEBTEXT
 from gpt2.datasets.pystdlib import PyStdlib
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shakespeare import Shakespeare
 from gpt2.datasets.shards import Dataset, TokenStream, open_dataset, verify
+from gpt2.datasets.tinystories import TINYSTORIES
+from gpt2.datasets.wikitext import WIKITEXT
 from lib.claims import Held, claim
 
 __all__ = [
@@ -41,15 +47,26 @@ CORPORA: dict[str, Corpus] = {
     "pystdlib": PyStdlib(),
     "shakespeare": Shakespeare(by_character=False),
     "shakespeare-char": Shakespeare(by_character=True),
+    "finewebedu": FINEWEBEDU,
+    "openwebtext": OPENWEBTEXT,
+    "tinystories": TINYSTORIES,
+    "wikitext": WIKITEXT,
     "custom": Custom(),
 }
 
 
 def dataset_folder(
-    dataset: str, data_dir: Path, custom_path: str | None, custom_tokenizer: str | None
+    dataset: str,
+    data_dir: Path,
+    custom_path: str | None,
+    custom_tokenizer: str | None,
+    **options: Any,
 ) -> Path:
-    """Where the prepared dataset is, or would be. Raises DataError for an unknown name."""
-    request = Request(dataset, data_dir, "", custom_path, custom_tokenizer)
+    """Where the prepared dataset is, or would be; the arguments are the fields of Request.
+
+    Raises DataError for an unknown name and for options that make no dataset.
+    """
+    request = Request(dataset, data_dir, "", custom_path, custom_tokenizer, **options)
     return data_dir / _corpus(dataset).folder_name(request)
 
 
@@ -60,13 +77,14 @@ def prepare(
     custom_path: str | None,
     custom_tokenizer: str | None,
     progress: Progress,
+    **options: Any,
 ) -> Manifest:
     """Make a dataset unless it is there and intact; the arguments are the fields of Request.
 
     `progress` receives lines for people. A second process that prepares into the same `data_dir`
     waits for the first. Raises DataError.
     """
-    request = Request(dataset, data_dir, mirror, custom_path, custom_tokenizer)
+    request = Request(dataset, data_dir, mirror, custom_path, custom_tokenizer, **options)
     corpus = _corpus(dataset)
     folder = data_dir / corpus.folder_name(request)
     manifest = _intact(folder, dataset, progress)

@@ -3,17 +3,21 @@
 Of a folder every file below it counts whose name ends in one of TEXT_SUFFIXES, in the order of
 the paths relative to the folder. Names that begin with a dot are left out, and so is what lies
 behind symbolic links to folders. A file that counts but is not UTF-8 text is an error, not a
-silent gap. The whole text is held in memory while it is prepared.
+silent gap. The whole text is held in memory while it is prepared; for texts too large for that,
+and for parquet and JSON lines, there is CUSTOM_DOCUMENTS (custom_documents.py).
 """
 
 import hashlib
 import os
 from pathlib import Path
 
-from gpt2.datasets.corpus import Corpus, Material, Request
+from gpt2.datasets.corpus import Corpus, Material, Request, Stream
+from gpt2.datasets.custom_documents import documents_digest, documents_folder, load_documents
 from gpt2.datasets.download import Progress, fetch
 from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError, reading_failed
+from gpt2.datasets.folders import TEXT_SUFFIXES, files_below
 from gpt2.datasets.manifest import Manifest
+from gpt2.datasets.plain import not_text
 from gpt2.datasets.tokenizers import (
     GPT2_MERGES,
     ByteTokenizer,
@@ -23,29 +27,30 @@ from gpt2.datasets.tokenizers import (
 )
 from lib.cli import ROOT
 
-# Prose, then sources.
-TEXT_SUFFIXES = (".txt", ".md", ".rst", ".tex") + (
-    ".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".rs", ".go", ".java", ".js", ".ts", ".sh"
-)  # fmt: skip
-
 
 class Custom(Corpus):
     """CUSTOM_PATH, tokenised by CUSTOM_TOKENIZER."""
 
-    description = "a text file or folder of your own (CUSTOM_PATH, CUSTOM_TOKENIZER)"
+    description = "your own text (CUSTOM_PATH); with CUSTOM_DOCUMENTS=y parquet, JSON lines"
 
     def folder_name(self, request: Request) -> str:
+        if request.custom_documents:
+            return documents_folder(_root(request), request)
         # Two texts, or one text under two tokenizers, must not take each other's place.
         key = f"{_root(request)}\0{request.custom_tokenizer}"
         return f"custom-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
 
-    def load(self, request: Request, progress: Progress) -> Material:
+    def load(self, request: Request, progress: Progress) -> Material | Stream:
         root = _root(request)
+        if request.custom_documents:
+            _check_there(root)
+            return load_documents(root, request, progress)
         files = _read(root)
         if not any(data for _, data in files):
             raise DataError(
                 f"CUSTOM_PATH={root} has no text. Name a file with text in it, or a folder with "
-                f"such files; of a folder these count: {' '.join(TEXT_SUFFIXES)}",
+                f"such files; of a folder these count: {' '.join(TEXT_SUFFIXES)}. For parquet and "
+                "JSON lines set CUSTOM_DOCUMENTS=y.",
                 CORRUPT,
             )
         pieces = [_decode(root / name if name else root, data) for name, data in files]
@@ -56,7 +61,12 @@ class Custom(Corpus):
         root = _root(request)
         if not root.exists():
             progress(f"{root} is gone; using what was prepared from it")
-        elif _digest(_read(root)) != manifest.source.get("sha256"):
+            return
+        if request.custom_documents:
+            is_same = documents_digest(root) == manifest.source.get("listing")
+        else:
+            is_same = _digest(_read(root)) == manifest.source.get("sha256")
+        if not is_same:
             raise DataError(
                 f"The text of CUSTOM_PATH={root} changed after it was prepared. Remove "
                 f"{request.data_dir / self.folder_name(request)} and prepare it again, or restore "
@@ -89,12 +99,8 @@ def _root(request: Request) -> Path:
 
 def _read(root: Path) -> list[tuple[str, bytes]]:
     """(path relative to `root`, contents) of every file that counts; the path of a file is ""."""
-    if not root.exists():
-        raise DataError(
-            f"CUSTOM_PATH={root} does not exist. Set it to a text file or a folder of text files.",
-            MISSING,
-        )
-    names = _text_files(root) if root.is_dir() else [""]
+    _check_there(root)
+    names = files_below(root, TEXT_SUFFIXES) if root.is_dir() else [""]
     files = []
     for name in names:
         path = root / name if name else root
@@ -105,37 +111,23 @@ def _read(root: Path) -> list[tuple[str, bytes]]:
     return files
 
 
-def _text_files(root: Path) -> list[str]:
-    names = []
-    for folder, subfolders, files in os.walk(root, onerror=_refuse):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in files:
-            path = Path(folder, name)
-            if name.endswith(TEXT_SUFFIXES) and not name.startswith(".") and path.is_file():
-                names.append(path.relative_to(root).as_posix())
-    return sorted(names)
-
-
-def _refuse(error: OSError) -> None:
-    # Left to itself, os.walk passes over a folder that it may not read.
-    raise reading_failed(error, Path(error.filename)) from error
+def _check_there(root: Path) -> None:
+    if not root.exists():
+        raise DataError(
+            f"CUSTOM_PATH={root} does not exist. Set it to a text file or a folder of text files.",
+            MISSING,
+        )
 
 
 def _decode(path: Path, data: bytes) -> str:
     zero = data.find(b"\0")
     if zero >= 0:
-        raise _not_text(path, f"a zero byte at {zero}")
+        raise not_text(path, f"a zero byte at {zero}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _not_text(path, f"the byte {data[error.start]:#04x} at {error.start}") from error
-
-
-def _not_text(path: Path, what: str) -> DataError:
-    return DataError(
-        f"{path} is not UTF-8 text: it has {what}. Convert it (`iconv -t UTF-8`) or move it away.",
-        CORRUPT,
-    )
+        what = f"the byte {data[error.start]:#04x} at {error.start}"
+        raise not_text(path, what) from error
 
 
 def _digest(files: list[tuple[str, bytes]]) -> str:

@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO as Stream
@@ -55,6 +55,8 @@ class Resource:
     size: int
     sha256: str
     mirror_path: str
+    # Sent to `url` alone: not to a mirror, nor to where the server redirects.
+    authorization: str | None = None
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ def fetch(resource: Resource, cache: Path, mirror: str, progress: Progress) -> P
     except OSError as error:
         raise writing_failed(error, target, resource.size) from error
     part = target.with_name(target.name + ".part")
-    if "://" not in mirror and mirror:
+    if is_folder(mirror):
         _copy(resource, ROOT / mirror, part, progress)
     else:
         url = f"{mirror.rstrip('/')}/{resource.mirror_path}" if mirror else resource.url
@@ -91,12 +93,8 @@ def fetch(resource: Resource, cache: Path, mirror: str, progress: Progress) -> P
     return target
 
 
-def _is_right(path: Path, resource: Resource) -> bool:
-    return path.stat().st_size == resource.size and sha256_file(path) == resource.sha256
-
-
-def _copy(resource: Resource, mirror: Path, part: Path, progress: Progress) -> None:
-    """Copy from a folder to `part`; leaves nothing behind if the original is not right."""
+def in_folder(resource: Resource, mirror: Path) -> Path:
+    """The file of a mirror that is a folder, checked where it lies. Raises DataError."""
     original = mirror / resource.mirror_path
     if not original.is_file():
         what = f"has no file {resource.mirror_path}" if mirror.is_dir() else "is not a folder"
@@ -105,13 +103,39 @@ def _copy(resource: Resource, mirror: Path, part: Path, progress: Progress) -> N
             "DATA_MIRROR empty to download it.",
             MISSING,
         )
-    progress(f"copying {original}")
     try:
         is_right = _is_right(original, resource)
     except OSError as error:
         raise reading_failed(error, original) from error
     if not is_right:
         raise _wrong(resource, str(original), original.stat().st_size)
+    return original
+
+
+def is_folder(mirror: str) -> bool:
+    """Whether a mirror that is set is a folder, and not an address."""
+    return bool(mirror) and "://" not in mirror
+
+
+def ask(url: str, authorization: str | None, limit_bytes: int) -> tuple[Mapping[str, str], bytes]:
+    """The headers and the body of a small answer, at most so many bytes of it. Raises DataError."""
+    _check_address(url, "")
+    response = _open(url, {}, authorization, None)
+    with response:
+        try:
+            return response.headers, response.read(limit_bytes)
+        except _FETCH_ERRORS as error:
+            raise _unreachable(url, _reason(error)) from error
+
+
+def _is_right(path: Path, resource: Resource) -> bool:
+    return path.stat().st_size == resource.size and sha256_file(path) == resource.sha256
+
+
+def _copy(resource: Resource, mirror: Path, part: Path, progress: Progress) -> None:
+    """Copy from a folder to `part`; leaves nothing behind if the original is not right."""
+    original = in_folder(resource, mirror)
+    progress(f"copying {original}")
     try:
         _make_room(part, resource.size)
         with open(original, "rb") as source, open(part, "wb") as file:
@@ -124,12 +148,7 @@ def _copy(resource: Resource, mirror: Path, part: Path, progress: Progress) -> N
 
 def _download(resource: Resource, url: str, part: Path, progress: Progress) -> None:
     """Bring `part` to its full, checked length; keeps it where a later attempt can go on."""
-    if not url.startswith(("http://", "https://")):
-        raise DataError(
-            f"DATA_MIRROR={url.removesuffix(resource.mirror_path)} is neither a folder nor an "
-            "http or https address. Set DATA_MIRROR to one of these, or leave it empty.",
-            USAGE,
-        )
+    _check_address(url, resource.mirror_path)
     try:
         have = part.stat().st_size if part.is_file() else 0
         if have > resource.size:
@@ -149,7 +168,9 @@ def _download(resource: Resource, url: str, part: Path, progress: Progress) -> N
 
 def _transfer(resource: Resource, url: str, part: Path, have: int, progress: Progress) -> None:
     """Append bytes from `have` on to `part`."""
-    response = _open(url, have, part)
+    authorization = resource.authorization if url == resource.url else None
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    response = _open(url, headers, authorization, part)
     with response:
         if response.status == 206:
             progress(f"resuming {url} at byte {have:,} of {resource.size:,}")
@@ -180,35 +201,39 @@ def _transfer(resource: Resource, url: str, part: Path, have: int, progress: Pro
         raise _broken(url, part, have, resource, "the connection was closed")
 
 
-def _open(url: str, have: int, part: Path) -> http.client.HTTPResponse:
-    """The answer to a request for the bytes from `have` on, within OPEN_TIMEOUT_S.
+def _open(
+    url: str, headers: Mapping[str, str], authorization: str | None, part: Path | None
+) -> http.client.HTTPResponse:
+    """The answer to a request, within OPEN_TIMEOUT_S; `part`: what we have of the file, if any.
 
     In a thread, because neither a name lookup nor a walk over several addresses has a timeout of
     its own. It is a daemon: a lookup that hangs does not keep the process alive.
     """
-    headers = {"User-Agent": "bitterbench", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
     answers: queue.Queue[http.client.HTTPResponse | Exception] = queue.Queue()
 
-    def ask() -> None:
+    def request() -> None:
         try:
-            request = urllib.request.Request(url, headers=headers)
-            response = _opener().open(request, timeout=READ_TIMEOUT_S)
+            common = {"User-Agent": "bitterbench", "Accept-Encoding": "identity"}
+            question = urllib.request.Request(url, headers=common | dict(headers))
+            if authorization is not None:
+                # A redirection leads to another host, which has no business with it.
+                question.add_unredirected_header("Authorization", authorization)
+            response = _opener().open(question, timeout=READ_TIMEOUT_S)
         except _FETCH_ERRORS as error:
             answers.put(error)
             return
         answers.put(response)
 
-    threading.Thread(target=ask, daemon=True, name="download").start()
+    threading.Thread(target=request, daemon=True, name="download").start()
     try:
         answer = answers.get(timeout=OPEN_TIMEOUT_S)
     except queue.Empty:
         raise _unreachable(url, f"no answer within {OPEN_TIMEOUT_S:g} s") from None
     if isinstance(answer, urllib.error.HTTPError):
         answer.close()
-    if isinstance(answer, urllib.error.HTTPError) and answer.code == 416:
+    if isinstance(answer, urllib.error.HTTPError) and answer.code == 416 and part is not None:
         # Our part reaches past the end of what the server has, so that is not the pinned file.
+        have = part.stat().st_size
         part.unlink(missing_ok=True)
         raise DataError(
             f"{url} is shorter than the {have:,} bytes we had; {part} was removed. Try again, or "
@@ -218,6 +243,15 @@ def _open(url: str, have: int, part: Path) -> http.client.HTTPResponse:
     if isinstance(answer, Exception):
         raise _unreachable(url, _reason(answer)) from answer
     return answer
+
+
+def _check_address(url: str, mirror_path: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise DataError(
+            f"DATA_MIRROR={url.removesuffix(mirror_path)} is neither a folder nor an "
+            "http or https address. Set DATA_MIRROR to one of these, or leave it empty.",
+            USAGE,
+        )
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -4,6 +4,7 @@ Exit codes are those of the project: 2 usage, 65 corrupt data, 66 missing data, 
 """
 
 import errno
+import re
 import shutil
 from pathlib import Path
 
@@ -26,9 +27,14 @@ class DataError(ValueError):
         self.exit_status = exit_status
 
 
-def prepare_command(dataset: str) -> str:
-    """What a user types to make a dataset."""
-    return f"`python gpt2/prepare_data.py --dataset {dataset}`"
+def prepare_command(folder_name: str) -> str:
+    """What a user types to make the dataset of a prepared folder, as far as its name tells."""
+    if folder_name.startswith("custom-"):
+        return "`python gpt2/prepare_data.py --dataset custom`"
+    match = re.fullmatch(r"(.+?)(?:-([0-9]+[KMB]?))?(?:-r[0-9a-f]{8})?", folder_name)
+    assert match is not None, folder_name
+    tokens = f" --dataset-tokens {match[2]}" if match[2] else ""
+    return f"`python gpt2/prepare_data.py --dataset {match[1]}{tokens}`"
 
 
 def writing_failed(error: OSError, path: Path, needed_bytes: int) -> DataError:

@@ -127,12 +127,13 @@ def _parse(value: dict[str, Any]) -> Manifest:
         dataset=value["dataset"],
         tokenizer=TokenizerInfo(**value["tokenizer"]),
         source=dict(value["source"]),
-        train=_parse_split(value["splits"]["train"]),
-        validation=_parse_split(value["splits"]["validation"]),
+        train=parse_split(value["splits"]["train"]),
+        validation=parse_split(value["splits"]["validation"]),
     )
 
 
-def _parse_split(value: dict[str, Any]) -> Split:
+def parse_split(value: dict[str, Any]) -> Split:
+    """A split as `to_dict` wrote it. Raises KeyError or TypeError."""
     shards = tuple(Shard(**shard) for shard in value["shards"])
     return Split(tokens=value["tokens"], bytes=value["bytes"], shards=shards)
 

@@ -44,16 +44,32 @@ class ShardWriter:
     """
 
     def __init__(
-        self, folder: Path, split: str, vocab_size: int, shard_tokens: int = SHARD_TOKENS
+        self,
+        folder: Path,
+        split: str,
+        vocab_size: int,
+        shard_tokens: int = SHARD_TOKENS,
+        finished: Sequence[Shard] = (),
     ) -> None:
+        """`finished`: whole files that an earlier writer made; this one goes on behind them."""
         assert vocab_size <= MAX_VOCABULARY, vocab_size
         self._folder = folder
         self._split = split
         self._vocab_size = vocab_size
         self._shard_tokens = shard_tokens
-        self._shards: list[Shard] = []
+        self._shards = list(finished)
         self._pending: list[Tokens] = []
         self._pending_tokens = 0
+
+    @property
+    def room(self) -> int:
+        """How many tokens the present file takes before it is finished and the next one begins."""
+        return self._shard_tokens - self._pending_tokens
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The finished files."""
+        return tuple(self._shards)
 
     def write(self, tokens_N: Tokens) -> None:
         """Append tokens, uint16, each below the vocabulary's size."""
@@ -63,11 +79,11 @@ class ShardWriter:
         # Checked here, once, so that training never has to look for an id without an embedding.
         assert int(tokens_N.max()) < self._vocab_size, f"token {tokens_N.max()} has no embedding"
         while tokens_N.size:
-            room = self._shard_tokens - self._pending_tokens
+            room = self.room
             self._pending.append(tokens_N[:room])
             self._pending_tokens += self._pending[-1].size
             tokens_N = tokens_N[room:]
-            if self._pending_tokens == self._shard_tokens:
+            if self.room == 0:
                 self._flush()
 
     def close(self, text_bytes: int) -> Split:
@@ -235,8 +251,8 @@ def open_dataset(folder: Path) -> Dataset:
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        name = "custom" if folder.name.startswith("custom-") else folder.name
-        raise DataError(f"{folder} has no prepared dataset. Run {prepare_command(name)}.", MISSING)
+        command = prepare_command(folder.name)
+        raise DataError(f"{folder} has no prepared dataset. Run {command}.", MISSING)
     train, validation = (
         TokenStream(name, [open_shard(folder / shard.file, shard) for shard in split.shards])
         for name, split in (("train", manifest.train), ("validation", manifest.validation))

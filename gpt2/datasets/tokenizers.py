@@ -32,7 +32,11 @@ GPT2_MERGES = Resource(
 
 
 class Tokenizer(Protocol):
-    """What the preparation asks of a tokenizer."""
+    """What the preparation asks of a tokenizer. `encode` may be called from several threads.
+
+    `count_bytes` is the size in UTF-8 of the text that tokens stand for, 0 for an end of text; of
+    a text in parts it is the sum of the parts, also where one ends inside a character.
+    """
 
     info: TokenizerInfo
     # What stands between two files: text of that many UTF-8 bytes, as tokens.
@@ -40,6 +44,7 @@ class Tokenizer(Protocol):
 
     def separator(self) -> Tokens: ...
     def encode(self, text: str) -> Tokens: ...
+    def count_bytes(self, tokens_N: Tokens) -> int: ...
     def decode(self, tokens_N: Tokens) -> str: ...
 
 
@@ -54,6 +59,9 @@ class ByteTokenizer:
 
     def encode(self, text: str) -> Tokens:
         return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(TOKEN)
+
+    def count_bytes(self, tokens_N: Tokens) -> int:
+        return int(np.count_nonzero(tokens_N < 256))
 
     def decode(self, tokens_N: Tokens) -> str:
         return tokens_N.astype(np.uint8).tobytes().decode("utf-8", errors="replace")
@@ -77,6 +85,7 @@ class CharacterTokenizer:
             name="char", vocab_size=len(characters), eot=None, characters=characters
         )
         self._codes = _code_points(characters)
+        self._sizes = np.array([len(character.encode("utf-8")) for character in characters])
 
     @classmethod
     def of(cls, pieces: list[str]) -> "CharacterTokenizer":
@@ -98,6 +107,9 @@ class CharacterTokenizer:
                 USAGE,
             )
         return np.searchsorted(self._codes, codes).astype(TOKEN)
+
+    def count_bytes(self, tokens_N: Tokens) -> int:
+        return int(self._sizes[tokens_N].sum())
 
     def decode(self, tokens_N: Tokens) -> str:
         return self._codes[tokens_N].tobytes().decode("utf-32-le")
@@ -122,19 +134,26 @@ class GPT2Tokenizer:
                 "choose a dataset or tokenizer without BPE.",
                 USAGE,
             ) from error
+        ranks = read_merges(merges)
         self._encoding = tiktoken.Encoding(
             name="gpt2",
             explicit_n_vocab=self.info.vocab_size,
             pat_str=GPT2_PATTERN,
-            mergeable_ranks=read_merges(merges),
+            mergeable_ranks=ranks,
             special_tokens={"<|endoftext|>": GPT2_EOT},
         )
+        self._sizes = np.zeros(self.info.vocab_size, dtype=np.int64)
+        self._sizes[list(ranks.values())] = [len(token) for token in ranks]
 
     def separator(self) -> Tokens:
         return np.array([GPT2_EOT], dtype=TOKEN)
 
     def encode(self, text: str) -> Tokens:
-        return np.array(self._encoding.encode_ordinary(text), dtype=TOKEN)
+        # No list of Python's numbers in between, which would hold up the other threads.
+        return self._encoding.encode_to_numpy(text, disallowed_special=()).astype(TOKEN)
+
+    def count_bytes(self, tokens_N: Tokens) -> int:
+        return int(self._sizes[tokens_N].sum())
 
     def decode(self, tokens_N: Tokens) -> str:
         return self._encoding.decode(tokens_N.tolist())

@@ -1,0 +1,119 @@
+"""A corpus of the user's own as documents: CUSTOM_PATH with CUSTOM_DOCUMENTS=y.
+
+One file, or a folder with parquet or JSON lines; in a folder that has neither, each text file is a
+document. It is read as a stream, so it may be larger than the memory, and DATASET_TOKENS limits
+it. Validation is its head: a tenth, at most as much as of the published corpora. The size of the
+whole is not known before it is read, so a tenth is counted from the bytes of the files, four to a
+token, which is too few where they are compressed and never too many.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from gpt2.datasets.amount import parse_tokens, write_tokens
+from gpt2.datasets.corpus import Request, Stream
+from gpt2.datasets.download import Progress, fetch
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError, reading_failed
+from gpt2.datasets.files import PARQUET_SUFFIX, FileDocuments, LocalFile
+from gpt2.datasets.folders import TEXT_SUFFIXES, files_below
+from gpt2.datasets.hub import held_out_tokens
+from gpt2.datasets.lines import LINE_SUFFIXES
+from gpt2.datasets.parquet import BATCH_ROWS, reader_version
+from gpt2.datasets.tokenizers import GPT2_MERGES, ByteTokenizer, GPT2Tokenizer, Tokenizer
+
+_DOCUMENT_SUFFIXES = (PARQUET_SUFFIX, *LINE_SUFFIXES)
+# Of English in UTF-8, by GPT-2's vocabulary, a little more; by bytes, one.
+_BYTES_PER_TOKEN = 4
+
+
+def documents_folder(root: Path, request: Request) -> str:
+    """The name of the prepared folder: another text, column, tokenizer or budget has another."""
+    key = f"{root}\0{request.custom_tokenizer}\0documents\0{request.custom_text_column}"
+    name = f"custom-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
+    tokens = parse_tokens(request.tokens or "0")
+    return f"{name}-{write_tokens(tokens)}" if tokens else name
+
+
+def load_documents(root: Path, request: Request, progress: Progress) -> Stream:
+    """The stream of a file or folder that exists. Raises DataError."""
+    assert request.custom_text_column is not None
+    names = _document_files(root, progress)
+    paths = [root / name if name else root for name in names]
+    has_parquet = any(path.name.endswith(PARQUET_SUFFIX) for path in paths)
+    tokens = parse_tokens(request.tokens or "0")
+    size = sum(path.stat().st_size for path in paths)
+    bytes_per_token = 1 if request.custom_tokenizer == "bytes" else _BYTES_PER_TOKEN
+    estimate = max(size // bytes_per_token, 1)
+    held_out = held_out_tokens(tokens, estimate)
+    source: dict[str, Any] = {"path": str(root), "files": len(paths), "bytes": size}
+    source["listing"] = documents_digest(root)
+    return Stream(
+        train=FileDocuments(
+            [LocalFile(path) for path in paths], request.custom_text_column, request.cache
+        ),
+        validation=None,
+        train_tokens=tokens - held_out if tokens else None,
+        validation_tokens=held_out,
+        tokenizer=_tokenizer(request, progress),
+        identity={
+            "path": str(root),
+            "listing": documents_digest(root, with_times=True),
+            "column": request.custom_text_column,
+            "reader": [reader_version(), BATCH_ROWS] if has_parquet else None,
+        },
+        source=lambda position: source,
+        expected_tokens=min(tokens, estimate) if tokens else estimate,
+        cached_bytes=0,
+    )
+
+
+def documents_digest(root: Path, with_times: bool = False) -> str:
+    """Of the names and sizes of the files: their contents would take long to read before each run.
+
+    `with_times` finds more: also a change that keeps the size, and also none but a copy that did
+    not keep its times. Raises DataError.
+    """
+    lines = []
+    for name in _document_files(root, lambda line: None):
+        path = root / name if name else root
+        try:
+            facts = path.stat()
+        except OSError as error:
+            raise reading_failed(error, path) from error
+        lines.append(f"{facts.st_size} {facts.st_mtime_ns if with_times else ''} {name}\n")
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
+
+
+def _document_files(root: Path, progress: Progress) -> list[str]:
+    """Paths relative to `root`; of a single file "". Raises DataError if there are none."""
+    if not root.is_dir():
+        return [""]
+    names = files_below(root, _DOCUMENT_SUFFIXES)
+    if names:
+        left_out = len(files_below(root, TEXT_SUFFIXES))
+        if left_out:
+            progress(f"{left_out} text files beside the documents of {root} are left out")
+        return names
+    names = files_below(root, TEXT_SUFFIXES)
+    if not names:
+        raise DataError(
+            f"CUSTOM_PATH={root} has no documents. These count: {' '.join(_DOCUMENT_SUFFIXES)}, "
+            f"or where there are none: {' '.join(TEXT_SUFFIXES)}",
+            CORRUPT,
+        )
+    return names
+
+
+def _tokenizer(request: Request, progress: Progress) -> Tokenizer:
+    match request.custom_tokenizer:
+        case "bytes":
+            return ByteTokenizer()
+        case "gpt2":
+            return GPT2Tokenizer(fetch(GPT2_MERGES, request.cache, request.mirror, progress))
+    raise DataError(
+        f"CUSTOM_TOKENIZER={request.custom_tokenizer} is not for documents: which characters there "
+        "are is known only of a whole text. Set it to gpt2 or bytes.",
+        USAGE,
+    )
