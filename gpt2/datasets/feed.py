@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.datasets.documents import Chunk, Documents, Position
+from gpt2.datasets.errors import DataError
 from gpt2.datasets.shards import TOKEN, Tokens
 from gpt2.datasets.tokenizers import Tokenizer
 
@@ -84,8 +85,18 @@ def _encoded(
     """The chunks from the text of `place` on, whole, tokenised a little ahead."""
     to_skip = place.texts
     waiting: deque[Future[_Encoded]] = deque()
+    failure: DataError | None = None
+    chunks = documents.chunks(place.position)
     with ThreadPoolExecutor(threads, thread_name_prefix="tokenise") as pool:
-        for chunk in documents.chunks(place.position):
+        while True:
+            try:
+                chunk = next(chunks, None)
+            except DataError as error:
+                # What came before it is good, and may finish a shard.
+                failure = error
+                break
+            if chunk is None:
+                break
             skipped = min(to_skip, len(chunk.texts))
             to_skip -= skipped
             if skipped < len(chunk.texts):
@@ -94,6 +105,8 @@ def _encoded(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    if failure is not None:
+        raise failure
 
 
 def _encode(tokenizer: Tokenizer, chunk: Chunk, first: int) -> _Encoded:

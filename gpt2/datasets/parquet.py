@@ -1,9 +1,9 @@
 """Texts of a parquet file, through Hugging Face `datasets` in streaming mode.
 
 The file is cut at its row groups (`reshard`), and a position is the state that `datasets` gives:
-taking it up again opens one row group and reads nothing that comes before it. Only files on this
-machine are read, so nothing here asks the network; `datasets` would by itself count each use with
-a request to its makers, which is switched off.
+taking it up again reads the row group of the position, and at most two that lie before it. Only
+files on this machine are read, so nothing here asks the network; `datasets` would by itself count
+each use with a request to its makers, which is switched off.
 """
 
 import glob
@@ -120,6 +120,8 @@ def _datasets() -> Any:
             USAGE,
         ) from error
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    # It would import torch, for a counter that loaders with worker processes share.
+    datasets.config.TORCH_AVAILABLE = False
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     datasets.disable_progress_bars()
     return datasets

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt2.datasets.download import Resource
+from gpt2.datasets.download import Resource, fetch
+from gpt2.datasets.tokenizers import GPT2_MERGES, GPT2Tokenizer
 from lib.cli import ROOT
 
 
@@ -22,6 +23,12 @@ def real_mirror() -> str:
         if candidate and (ROOT / candidate / "shakespeare" / "input.txt").is_file():
             return str(ROOT / candidate)
     pytest.skip("no mirror with the real texts: set DATA_MIRROR to a folder that has them")
+
+
+@pytest.fixture(scope="session")
+def gpt2(real_mirror: str, tmp_path_factory: pytest.TempPathFactory) -> GPT2Tokenizer:
+    cache = tmp_path_factory.mktemp("cache")
+    return GPT2Tokenizer(fetch(GPT2_MERGES, cache, real_mirror, lambda line: None))
 
 
 @pytest.fixture

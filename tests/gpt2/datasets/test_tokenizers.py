@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2.datasets.download import fetch
 from gpt2.datasets.errors import CORRUPT, USAGE, DataError
 from gpt2.datasets.manifest import TokenizerInfo
 from gpt2.datasets.tokenizers import (
     GPT2_EOT,
-    GPT2_MERGES,
     ByteTokenizer,
     CharacterTokenizer,
     GPT2Tokenizer,
@@ -20,12 +18,6 @@ from gpt2.datasets.tokenizers import (
 )
 
 TRAPS = "I'll say: don't  \n\n\t caf\u00e9 \u4f60\u597d \U0001f600 12345 <|endoftext|> x" + " " * 50
-
-
-@pytest.fixture(scope="module")
-def gpt2(real_mirror, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("cache")
-    return GPT2Tokenizer(fetch(GPT2_MERGES, cache, real_mirror, lambda line: None))
 
 
 @settings(deadline=None)
@@ -84,6 +76,17 @@ def test_gpt2_decodes_what_it_encodes(gpt2, text):
     tokens = gpt2.encode(text)
     assert tokens.dtype == np.uint16
     assert gpt2.decode(tokens) == text
+
+
+@settings(max_examples=50, deadline=None)
+@given(text=st.text(), data=st.data())
+def test_bytes_are_counted_by_the_tokens(gpt2, text, data):
+    for tokenizer in (gpt2, ByteTokenizer(), CharacterTokenizer.of([text, "\n"])):
+        tokens = tokenizer.encode(text)
+        cut = data.draw(st.integers(0, tokens.size))
+        parts = [tokenizer.count_bytes(part) for part in (tokens[:cut], tokens[cut:])]
+        assert sum(parts) == len(text.encode())
+        assert tokenizer.count_bytes(tokenizer.separator()) == tokenizer.separator_bytes
 
 
 def test_gpt2_takes_the_end_mark_in_a_text_for_text(gpt2):
