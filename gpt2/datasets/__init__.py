@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gpt2.datasets.build import build_dataset
+from gpt2.datasets.build import build_dataset, tidy
 from gpt2.datasets.corpus import Corpus, Request
 from gpt2.datasets.custom import Custom
 from gpt2.datasets.download import Progress
@@ -94,6 +94,7 @@ def prepare(
             manifest = _intact(folder, dataset, progress)
             if manifest is None:
                 return build_dataset(folder, dataset, corpus.load(request, progress), progress)
+    tidy(folder)
     corpus.check(manifest, request, progress)
     return manifest
 

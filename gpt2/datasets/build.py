@@ -5,6 +5,7 @@ before what it needs, shows how far it is, and goes on after a kill (resume.py).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,10 +106,10 @@ def _build_stream(
                 made = state.finished[-1].tokens
                 if part.limit is not None and made < part.limit:
                     progress(f"the text ends after {made:,} of {part.limit:,} {part.split} tokens")
-        manifest = _finish(folder, dataset, stream, parts, state)
-        (folder / PROGRESS_NAME).unlink(missing_ok=True)
         for part in parts:
             part.documents.release(None)
+        manifest = _finish(folder, dataset, stream, parts, state)
+        tidy(folder)
     except OSError as error:
         raise writing_failed(error, folder, stream.expected_tokens * TOKEN.itemsize) from error
     return manifest
@@ -181,6 +182,12 @@ def _finish(
     manifest = Manifest(dataset, material.tokenizer.info, source, **splits)
     write_manifest(folder, manifest)
     return manifest
+
+
+def tidy(folder: Path) -> None:
+    """Remove what is worth nothing beside a manifest; a kill may have left it."""
+    with suppress(OSError):
+        (folder / PROGRESS_NAME).unlink(missing_ok=True)
 
 
 def _clear(folder: Path) -> None:
