@@ -29,6 +29,8 @@ class Articles(Documents):
         texts: list[str] = []
         article: list[str] = []
         for chunk in self._rows.chunks(rows_position):
+            if not chunk.texts:
+                yield Chunk(None, [], [])
             for number, row in enumerate(chunk.texts[to_skip:], to_skip):
                 if is_title(row) and article:
                     texts.append("".join(article))

@@ -20,7 +20,11 @@ CHUNK_CHARACTERS = 1 << 18
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive texts. Where `begins` is False a text goes on with the document before it."""
+    """Consecutive texts. Where `begins` is False a text goes on with the document before it.
+
+    One without texts says that what comes next is dear (a file to be fetched): whoever reads ahead
+    should first use what there is.
+    """
 
     position: Position
     texts: list[str]

@@ -101,7 +101,8 @@ def _encoded(
             to_skip -= skipped
             if skipped < len(chunk.texts):
                 waiting.append(pool.submit(_encode, tokenizer, chunk, skipped))
-            if len(waiting) > 2 * threads:
+            keep = 2 * threads if chunk.texts else 0
+            while len(waiting) > keep:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

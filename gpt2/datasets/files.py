@@ -60,6 +60,8 @@ class FileDocuments(Documents):
     def chunks(self, position: Position) -> Iterator[Chunk]:
         first, inner = position or (0, None)
         for number in range(first, len(self._files)):
+            if number > first:
+                yield Chunk([number, None], [], [])
             path = self._files[number].local()
             for chunk in self._reader(path)(path, inner):
                 yield Chunk([number, chunk.position], chunk.texts, chunk.begins)

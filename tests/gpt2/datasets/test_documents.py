@@ -310,7 +310,8 @@ def test_files_follow_one_another_whatever_their_kind(tmp_path):
     paths[2].write_text("4")
     source = FileDocuments([LocalFile(path) for path in paths], "text", tmp_path / "cache")
     chunks = check_positions(source.chunks, ["1", "2", "3", "4", "5"])
-    assert [chunk.position[0] for chunk in chunks] == [0, 1, 2, 4]
+    assert [chunk.position[0] for chunk in chunks if chunk.texts] == [0, 1, 2, 4]
+    assert [chunk.position[0] for chunk in chunks if not chunk.texts] == [1, 2, 3, 4]
 
 
 class Counted:
@@ -330,8 +331,9 @@ def test_a_file_is_had_when_it_is_its_turn_and_let_go_behind(tmp_path):
     source = FileDocuments(files, "text", tmp_path)
     walk = source.chunks(None)
     next(walk)
+    assert next(walk) == Chunk([1, None], [], [])
     assert [file.uses for file in files] == [1, 0, 0, 0]
-    assert next(walk).position[0] == 1
+    assert next(walk).texts == ["1"]
     source.release([2, None])
     assert [file.releases for file in files] == [1, 1, 0, 0]
     source.release([2, None])

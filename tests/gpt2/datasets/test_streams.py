@@ -237,6 +237,24 @@ def test_only_a_little_is_read_ahead():
     feed.close()
 
 
+def test_nothing_dear_is_begun_before_it_is_needed():
+    begun = []
+
+    class Dear(Documents):
+        def chunks(self, position):
+            for number in range(3):
+                yield Chunk(number, [], [])
+                begun.append(number)
+                yield Chunk(number, ["abc"], [True])
+
+    feed = Feed(Dear(), WithEndOfText(), BEGINNING, 2)
+    assert feed.read(4).tolist() == [EOT, *b"abc"]
+    assert begun == [0]
+    assert feed.read(1).tolist() == [EOT]
+    assert begun == [0, 1]
+    feed.close()
+
+
 # --- going on ---
 
 
