@@ -52,7 +52,7 @@ class HubCorpus(Corpus):
     def load(self, request: Request, progress: Progress) -> Stream:
         published, revision = self.published, self._revision(request)
         version = reader_version()
-        merges = fetch(GPT2_MERGES, request.cache, request.mirror, progress)
+        merges = _advised(fetch, GPT2_MERGES, request.cache, request.mirror, progress)
         tokens = parse_tokens(request.tokens or "0")
         files = _advised(list_files, published, request.dataset, revision, request.mirror)
         train = self._split(files, published.train, request, progress)

@@ -1,8 +1,10 @@
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -128,6 +130,68 @@ def test_a_data_dir_that_cannot_be_is_74(command, tmp_path):
     status, _, errors = command("--dataset", "pystdlib")
     assert status == 74
     assert "set DATA_DIR to another folder" in errors
+
+
+def test_full_verification_reads_what_a_stamp_would_spare(command, text, monkeypatch):
+    arguments = ("--dataset=custom", f"--custom-path={text}", "--custom-tokenizer=bytes")
+    monkeypatch.setattr("gpt2.datasets.stamps.SMALL_BYTES", 0)
+    monkeypatch.setattr("gpt2.datasets.stamps.SETTLED_NS", 0)
+    assert command(*arguments)[0] == 0
+    read = []
+
+    def count(path, shard, vocab_size):
+        read.append(path.name)
+
+    monkeypatch.setattr("gpt2.datasets.shards.check_digest", count)
+    assert command(*arguments)[0] == 0
+    assert read == []
+    assert command(*arguments, "--verify")[0] == 0
+    assert read == ["train-00000.bin", "validation-00000.bin"]
+
+
+def test_documents_are_streamed_with_a_budget(command, tmp_path):
+    lines = "".join(json.dumps({"body": f"document {number}"}) + "\n" for number in range(300))
+    (tmp_path / "a.jsonl").write_text(lines)
+    status, output, errors = command(
+        *("--dataset=custom", f"--custom-path={tmp_path / 'a.jsonl'}", "--custom-documents"),
+        *("--custom-text-column=body", "--custom-tokenizer=bytes", "--dataset-tokens=2K"),
+    )
+    assert (status, errors) == (0, "")
+    assert "2,000 tokens to make: 0.004 MB of disk" in output
+    assert "train       1,800 tokens of 1,800 bytes" in output
+    assert "validation  200 tokens of 200 bytes" in output
+
+
+def test_a_budget_is_not_for_a_text_in_memory(command, text):
+    status, _, errors = command("--dataset=custom", f"--custom-path={text}", "--dataset-tokens=1M")
+    assert status == 2
+    assert "DATASET_TOKENS" in errors
+
+
+@pytest.mark.parametrize("amount", ["1000M", "lots"])
+def test_a_budget_has_one_spelling(command, amount):
+    status, _, errors = command("--dataset=finewebedu", f"--dataset-tokens={amount}")
+    assert status == 2
+    assert f"DATASET_TOKENS={amount}" in errors
+    assert errors.count("\n") == 1
+
+
+def test_without_a_network_it_says_what_to_do(command, tmp_path, monkeypatch):
+    """As on a machine that is cut off: no server has a name."""
+
+    def unknown(*arguments, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    start = time.monotonic()
+    status, output, errors = command("--dataset", "finewebedu", "--dataset-tokens", "100M")
+    assert time.monotonic() - start < 5
+    assert status == 66
+    assert output == ""
+    assert "Name or service not known" in errors
+    assert "set DATA_MIRROR" in errors
+    assert "CUSTOM_DOCUMENTS=y" in errors
+    assert errors.count("\n") == 1
 
 
 def test_the_datasets_are_listed(command):
