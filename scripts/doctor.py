@@ -111,7 +111,7 @@ def check_data(config: Config | None) -> Iterator[Finding]:
     if config is None:
         return
     from gpt2.dataset_choice import data_arguments
-    from gpt2.datasets import DataError, dataset_folder, read_manifest
+    from gpt2.datasets import CORPORA, DataError, dataset_folder, read_manifest
 
     try:
         manifest = read_manifest(dataset_folder(**data_arguments(config)))
@@ -120,10 +120,19 @@ def check_data(config: Config | None) -> Iterator[Finding]:
         return
     if manifest is None:
         # Runs prepare it themselves; only where there is no network must it be done before.
-        yield Finding("dataset", f"{config.DATASET} is not prepared yet; the first run does it")
+        stated = CORPORA[config.DATASET].stated
+        size = f" ({stated})" if stated else ""
+        what = f"{config.DATASET}{size} is not prepared yet; the first run does it"
+        yield Finding("dataset", what, _missing_extra(stated))
     else:
         tokens = f"{manifest.train.tokens:,} + {manifest.validation.tokens:,} tokens"
         yield Finding("dataset", f"{config.DATASET}: {tokens}")
+
+
+def _missing_extra(stated: str) -> str | None:
+    """What reading a published corpus lacks here."""
+    missing = [name for name in ("datasets", "pyarrow") if importlib.util.find_spec(name) is None]
+    return "make setup EXTRAS=data" if stated and missing else None
 
 
 def check_terminal(config: Config | None) -> Iterator[Finding]:

@@ -3,8 +3,8 @@
 One file, or a folder with parquet or JSON lines; in a folder that has neither, each text file is a
 document. It is read as a stream, so it may be larger than the memory, and DATASET_TOKENS limits
 it. Validation is its head: a tenth, at most as much as of the published corpora. The size of the
-whole is not known before it is read, so a tenth is counted from the bytes of the files, four to a
-token, which is too few where they are compressed and never too many.
+whole is not known before it is read, so a tenth is counted from the bytes of the text, four to a
+token; of compressed lines from those of the file, which is too few and never too many.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from gpt2.datasets.files import PARQUET_SUFFIX, FileDocuments, LocalFile
 from gpt2.datasets.folders import TEXT_SUFFIXES, files_below
 from gpt2.datasets.hub import held_out_tokens
 from gpt2.datasets.lines import LINE_SUFFIXES
-from gpt2.datasets.parquet import BATCH_ROWS, reader_version
+from gpt2.datasets.parquet import BATCH_ROWS, reader_version, text_bytes
 from gpt2.datasets.tokenizers import GPT2_MERGES, ByteTokenizer, GPT2Tokenizer, Tokenizer
 
 _DOCUMENT_SUFFIXES = (PARQUET_SUFFIX, *LINE_SUFFIXES)
@@ -43,11 +43,12 @@ def load_documents(root: Path, request: Request, progress: Progress) -> Stream:
     paths = [root / name if name else root for name in names]
     has_parquet = any(path.name.endswith(PARQUET_SUFFIX) for path in paths)
     tokens = parse_tokens(request.tokens or "0")
-    size = sum(path.stat().st_size for path in paths)
+    version = reader_version() if has_parquet else None
+    size = sum(_text_bytes(path, request.custom_text_column) for path in paths)
     bytes_per_token = 1 if request.custom_tokenizer == "bytes" else _BYTES_PER_TOKEN
     estimate = max(size // bytes_per_token, 1)
     held_out = held_out_tokens(tokens, estimate)
-    source: dict[str, Any] = {"path": str(root), "files": len(paths), "bytes": size}
+    source: dict[str, Any] = {"path": str(root), "files": len(paths)}
     source["listing"] = documents_digest(root)
     return Stream(
         train=FileDocuments(
@@ -61,7 +62,7 @@ def load_documents(root: Path, request: Request, progress: Progress) -> Stream:
             "path": str(root),
             "listing": documents_digest(root, with_times=True),
             "column": request.custom_text_column,
-            "reader": [reader_version(), BATCH_ROWS] if has_parquet else None,
+            "reader": [version, BATCH_ROWS],
         },
         source=lambda position: source,
         expected_tokens=min(tokens, estimate) if tokens else estimate,
@@ -84,6 +85,13 @@ def documents_digest(root: Path, with_times: bool = False) -> str:
             raise reading_failed(error, path) from error
         lines.append(f"{facts.st_size} {facts.st_mtime_ns if with_times else ''} {name}\n")
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
+
+
+def _text_bytes(path: Path, column: str) -> int:
+    """About, for the forecast and the size of the validation split."""
+    if path.name.endswith(PARQUET_SUFFIX):
+        return text_bytes(path, column)
+    return path.stat().st_size
 
 
 def _document_files(root: Path, progress: Progress) -> list[str]:

@@ -48,6 +48,26 @@ def read_parquet(path: Path, position: Position, column: str, cache: Path) -> It
         raise reading_failed(error, path) from error
 
 
+def text_bytes(path: Path, column: str) -> int:
+    """The size of a column's text before compression, from the file's footer alone.
+
+    Raises DataError, as `read_parquet` does.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        _check(path, column)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+    except pyarrow.ArrowException as error:
+        raise _damaged(path, error) from error
+    except OSError as error:
+        raise reading_failed(error, path) from error
+    chunks = (group.column(n) for group in groups for n in range(group.num_columns))
+    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == column)
+
+
 def _read(stream: "IterableDataset", position: Position, column: str) -> Iterator[Chunk]:
     if position is not None:
         stream.load_state_dict(position)

@@ -77,6 +77,15 @@ def test_data_prepared_and_not(configure, data_dir):
         damaged.write_text(text)
 
 
+def test_a_published_corpus_has_its_size_and_needs_its_packages(configure, monkeypatch):
+    config = configure(DATASET="finewebedu").typed()
+    finding = found(doctor.check_data, config)["dataset"]
+    assert "28.5 GB to fetch" in finding.text
+    assert finding.remedy is None
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    assert found(doctor.check_data, config)["dataset"].remedy == "make setup EXTRAS=data"
+
+
 def test_a_terminal_that_cannot_draw(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "dumb")

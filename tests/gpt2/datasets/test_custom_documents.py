@@ -10,6 +10,7 @@ import pytest
 
 from gpt2.datasets import dataset_folder, open_dataset, prepare, verify
 from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError
+from gpt2.datasets.parquet import text_bytes
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ def test_files_of_all_kinds_in_the_order_of_their_names(source):
     dataset = prepared(source, told)
     assert text_of(dataset) == "".join(f"\ndocument {number}" for number in range(300))
     assert "1 text files beside the documents" in told[0]
-    size = sum(path.stat().st_size for path in source.rglob("*.[jp]*"))
+    size = sum(text_bytes(path, "text") for path in source.rglob("*.parquet"))
+    size += (source / "a.jsonl.gz").stat().st_size
     assert len(dataset.validation) == size // 10
     assert dataset.manifest.train.bytes == len(dataset.train)
 
@@ -98,7 +100,7 @@ def test_characters_are_not_for_streams(source):
 def test_another_column_is_asked_for(source):
     error = refused(source, column="content")
     assert error.exit_status == USAGE
-    assert "has no content in the line at byte 0; it has text" in str(error)
+    assert "has no column content; it has text" in str(error)
 
 
 def test_no_documents_and_no_folder_are_told(tmp_path):

@@ -19,7 +19,7 @@ from gpt2.datasets.documents import Chunk, Documents, Pieces
 from gpt2.datasets.errors import CORRUPT, IO, USAGE, DataError
 from gpt2.datasets.files import FileDocuments, LocalFile
 from gpt2.datasets.lines import read_lines
-from gpt2.datasets.parquet import BATCH_ROWS, read_parquet
+from gpt2.datasets.parquet import BATCH_ROWS, read_parquet, text_bytes
 from gpt2.datasets.plain import read_plain
 from lib.cli import ROOT
 
@@ -82,6 +82,15 @@ def test_a_position_opens_few_row_groups_and_none_far_before(tmp_path, monkeypat
     assert first.texts == chunks[10].texts
     assert 10 * BATCH_ROWS // 100 - asked[0] in (0, 1, 2), "those it has cut into the batch"
     assert len(asked) < 8
+
+
+def test_the_size_of_the_text_is_in_the_footer(tmp_path):
+    texts = [f"{number:09d}" * 100 for number in range(200)]
+    path = write_parquet(tmp_path / "a.parquet", texts, 50)
+    assert text_bytes(path, "text") == pytest.approx(200 * 900, rel=0.1)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match="no column body"):
+        text_bytes(path, "body")
 
 
 def test_empty_rows_are_left_out(tmp_path):
