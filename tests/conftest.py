@@ -1,5 +1,6 @@
 """What tests of several rooms share: the real option tree, and the smallest configurations."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -46,3 +47,13 @@ def one_run(configure):
         return settings_of(configure("smoke", **(arm | overrides)))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def real_mirror() -> str:
+    """A mirror with the real files: the environment's DATA_MIRROR, or ../shared/data."""
+    candidates = [os.environ.get("DATA_MIRROR", ""), str(ROOT.parent / "shared" / "data")]
+    for candidate in candidates:
+        if candidate and (ROOT / candidate / "shakespeare" / "input.txt").is_file():
+            return str(ROOT / candidate)
+    pytest.skip("no mirror with the real texts: set DATA_MIRROR to a folder that has them")

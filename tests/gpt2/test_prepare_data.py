@@ -242,3 +242,22 @@ def test_an_interrupt_is_130_without_a_traceback(tmp_path):
             _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert errors == "Interrupted.\n"
+
+
+def test_an_interrupt_while_tokenising_is_130_and_the_rest_is_made_later(tmp_path, real_mirror):
+    line = json.dumps({"text": "It was the best of times, it was the worst of times. " * 40}) + "\n"
+    (tmp_path / "a.jsonl").write_text(line * 10_000)
+    arguments = [
+        *("--dataset=custom", f"--custom-path={tmp_path / 'a.jsonl'}", "--custom-documents"),
+        *(f"--data-mirror={real_mirror}", f"--data-dir={tmp_path / 'data'}"),
+    ]
+    process = start(tmp_path, *arguments)
+    while "tokens to make" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "Interrupted.\n")
+    process = start(tmp_path, *arguments, "--dataset-tokens=10K")
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert "train       9,000 tokens" in output

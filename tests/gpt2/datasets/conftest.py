@@ -1,7 +1,6 @@
 """Fixtures: the mirror of real files where there is one, small made-up files, a local server."""
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,17 +11,6 @@ import pytest
 
 from gpt2.datasets.download import Resource, fetch
 from gpt2.datasets.tokenizers import GPT2_MERGES, GPT2Tokenizer
-from lib.cli import ROOT
-
-
-@pytest.fixture(scope="session")
-def real_mirror() -> str:
-    """A mirror with the real files: the environment's DATA_MIRROR, or ../shared/data."""
-    candidates = [os.environ.get("DATA_MIRROR", ""), str(ROOT.parent / "shared" / "data")]
-    for candidate in candidates:
-        if candidate and (ROOT / candidate / "shakespeare" / "input.txt").is_file():
-            return str(ROOT / candidate)
-    pytest.skip("no mirror with the real texts: set DATA_MIRROR to a folder that has them")
 
 
 @pytest.fixture(scope="session")
