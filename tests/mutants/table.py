@@ -2,6 +2,7 @@
 
 from tests.mutants.bench import BENCH
 from tests.mutants.evaluation import EVALUATION
+from tests.mutants.data import DATA
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
@@ -13,3 +14,4 @@ from tests.mutants.training import TRAINING
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *MEASURING)
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *EVALUATION)
 MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *BENCH)
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *DATA)

@@ -10,6 +10,7 @@ import sys
 import pyarrow
 import pyarrow.parquet
 import pytest
+import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from gpt2.datasets.files import FileDocuments, LocalFile
 from gpt2.datasets.lines import read_lines
 from gpt2.datasets.parquet import BATCH_ROWS, read_parquet, text_bytes
 from gpt2.datasets.plain import read_plain
+from gpt2.datasets.tokenizers import GPT2_PATTERN
 from lib.cli import ROOT
 
 small = settings(
@@ -281,6 +283,20 @@ def test_the_parts_have_the_tokens_of_the_whole(tmp_path, gpt2, pieces, block):
         patch.setattr(plain, "CHUNK_CHARACTERS", block)
         parts = texts_of(read_plain(path, None))
     assert [token for part in parts for token in gpt2.encode(part)] == gpt2.encode(text).tolist()
+
+
+@small
+@given(pieces, st.integers(1, 12))
+def test_the_parts_have_the_tokens_of_the_whole_by_the_pattern(tmp_path, pieces, block):
+    """The same without the vocabulary: GPT-2 merges only inside what its pattern finds."""
+    text = "".join(pieces)
+    path = tmp_path / "a.txt"
+    path.write_bytes(text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "CHUNK_CHARACTERS", block)
+        parts = texts_of(read_plain(path, None))
+    found = [piece for part in parts for piece in regex.findall(GPT2_PATTERN, part)]
+    assert found == regex.findall(GPT2_PATTERN, text)
 
 
 def test_a_text_is_cut_where_it_can_be(tmp_path, monkeypatch):

@@ -458,7 +458,7 @@ def test_the_need_is_said_before_it_begins(tmp_path, monkeypatch):
 def test_what_cannot_fit_is_refused_before_it_begins(tmp_path, monkeypatch):
     monkeypatch.setattr(forecast, "free_bytes", lambda path: 1000)
     source = Texts(["abcd"] * 4)
-    source.chunks = None
+    source.chunks = lambda position: pytest.fail("it began")
     with pytest.raises(DataError, match="1,100 bytes needed, 1,000 free") as caught:
         made(tmp_path, stream_of(source, 9, 5, expected_tokens=500, cached_bytes=100))
     assert caught.value.exit_status == IO
