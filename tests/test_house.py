@@ -107,5 +107,6 @@ def test_the_documents_name_no_option_that_is_gone(tree):
                     "DATA_MIRROR",
                     *("RUN", "CHECKPOINT", "LIMIT"),
                     *("PROMPT", "COUNT", "TEMPERATURE", "TOP_K", "TOP_P", "TOKENS"),
+                    "EXTRAS",
                 )
                 assert is_tool or name in known, f"{page.name}: {name}"

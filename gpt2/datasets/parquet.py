@@ -7,6 +7,7 @@ each use with a request to its makers, which is switched off.
 """
 
 import glob
+import importlib.metadata
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +25,14 @@ BATCH_ROWS = 128
 def reader_version() -> str:
     """The version of what gives positions: another version may not understand them.
 
-    Raises DataError if the packages are not installed.
+    Raises DataError if the packages are not installed; imports nothing, so that it can be asked
+    before the network is.
     """
-    return f"datasets {_datasets().__version__}"
+    try:
+        importlib.metadata.version("pyarrow")
+        return f"datasets {importlib.metadata.version('datasets')}"
+    except importlib.metadata.PackageNotFoundError as error:
+        raise _missing(error) from error
 
 
 def read_parquet(path: Path, position: Position, column: str, cache: Path) -> Iterator[Chunk]:
@@ -128,17 +134,21 @@ def _damaged(path: Path, error: Exception) -> DataError:
     )
 
 
+def _missing(error: ImportError) -> DataError:
+    return DataError(
+        f"Reading parquet needs the packages datasets and pyarrow ({error}). Run `make setup "
+        "EXTRAS=data`.",
+        USAGE,
+    )
+
+
 def _datasets() -> Any:
     """The package, told to be silent and to ask nobody. Raises DataError if it is missing."""
     try:
         import datasets
         import pyarrow  # noqa: F401
     except ImportError as error:
-        raise DataError(
-            f"Reading parquet needs the packages datasets and pyarrow ({error}). Run `make setup "
-            "EXTRAS=data`.",
-            USAGE,
-        ) from error
+        raise _missing(error) from error
     datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
     # It would import torch, for a counter that loaders with worker processes share.
     datasets.config.TORCH_AVAILABLE = False

@@ -1,6 +1,6 @@
 """`make docs`: write the pages, and the tables in pages, that follow from the code.
 
-docs/configuration.md and docs/arms.md are generated as a whole. docs/measurement.md,
+docs/configuration.md and docs/arms.md are generated as a whole. docs/data.md, docs/measurement.md,
 docs/optimizers.md, docs/pruning.md and docs/testing.md are written by hand around generated
 tables. `--check` writes nothing and fails where a page is not what it would be.
 """
@@ -14,7 +14,7 @@ from lib.cli import ROOT, guarded
 from lib.files import write_atomic
 from lib.kconfig import load_tree
 from lib.kconfig.reference import reference
-from scripts.docs import arms, measurement, optimizers, pruning, testing
+from scripts.docs import arms, data, measurement, optimizers, pruning, testing
 from scripts.docs.tables import fill
 
 
@@ -29,6 +29,7 @@ def pages() -> Mapping[Path, str]:
         pruning.PAGE: pruning.contents(tree),
         testing.PAGE: testing.contents(),
         measurement.PAGE: measurement.contents(),
+        data.PAGE: data.contents(),
     }
     found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}
     for path, tables in by_hand.items():

@@ -6,6 +6,7 @@ is all that runs with the real ones.
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -554,9 +555,10 @@ def test_a_mirror_that_lacks_a_file_is_told(tmp_path, mirror):
 
 
 def test_missing_packages_are_told_before_the_network_is_asked(tmp_path, net, monkeypatch):
-    import sys
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setitem(sys.modules, "datasets", None)
+    monkeypatch.setattr(importlib.metadata, "version", version)
     error = refused(tmp_path / "data", net.url)
     assert error.exit_status == USAGE
     assert "make setup EXTRAS=data" in str(error)
