@@ -145,11 +145,9 @@ class BaseGPT2Trainer(ABC):
     def optimizer_times(self) -> Durations:
         return self.anatomy.times(OPTIMIZER)
 
-    def data_position(self) -> dict[str, int]:
+    def data_place(self) -> dict[str, int]:
         """Where the walk through the training split stands; plain numbers."""
-        batch = self.step * self.settings["GRADIENT_ACCUMULATION"]
-        epoch, window = self.sampler.position(batch * micro_batch(self.settings))
-        return {"micro_batch": batch, "epoch": epoch, "window": window}
+        return self.sampler.place(self.step * self.settings["GRADIENT_ACCUMULATION"])
 
     def train(self) -> None:
         """Go on to the last step and its evaluation.

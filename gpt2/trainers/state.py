@@ -39,7 +39,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         "kind": TRAINING,
         "evaluated_step": trainer.evaluated_step,
         "evaluation": trainer.last_evaluation and asdict(trainer.last_evaluation),
-        "data": trainer.data_position(),
+        "data": trainer.data_place(),
         "optimizer": trainer.optimizer.state_dict(),
         "pruner": trainer.pruner.state_dict(),
         "random": random_state(),
@@ -66,7 +66,8 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     trainer.evaluated_step = state["evaluated_step"]
     evaluation = state["evaluation"]
     trainer.last_evaluation = None if evaluation is None else Evaluation(**evaluation)
-    assert trainer.data_position() == state["data"], (trainer.data_position(), state["data"])
+    trainer.sampler.check_place(state["data"])
+    assert state["data"] == trainer.data_place(), (state["data"], trainer.data_place())
     trainer.clock.load_state_dict(state["clock"])
     trainer.window.load_state_dict(state["window"])
     trainer.window_start_s = state["window_start_s"]

@@ -1,17 +1,27 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
 from tests.mutants.bench import BENCH
-from tests.mutants.evaluation import EVALUATION
 from tests.mutants.data import DATA
+from tests.mutants.evaluation import EVALUATION
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
 from tests.mutants.pruning import PRUNING
+from tests.mutants.resuming import RESUMING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.training import TRAINING
 
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *MEASURING)
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *EVALUATION)
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *BENCH)
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *DATA)
+MUTANTS = (
+    *GROUPS,
+    *OPTIMIZERS,
+    *SPAM,
+    *TRAINING,
+    *RESUMING,
+    *PRUNING,
+    *SCORING,
+    *DATA,
+    *MEASURING,
+    *EVALUATION,
+    *BENCH,
+)
