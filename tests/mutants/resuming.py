@@ -45,7 +45,7 @@ RESUMING = (
         original="        if result is None:\n            return\n",
         replacement="        if result is None:\n"
         "            self.evaluated_step = self.step\n            return\n",
-        test=ANYWHERE,
+        test=f"{RESUME_TESTS}::test_in_the_middle_of_an_evaluation",
     ),
     Mutant(
         mechanism="a checkpoint of another run is refused",

@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 
+from gpt2.datasets.sampler import ValidationWindows
 from gpt2.trainers import state
 from gpt2.trainers.identity import ForeignCheckpoint
 from gpt2.trainers.resume import RESTART
@@ -77,6 +78,30 @@ def test_wherever_it_is_stopped(train, interrupted, final_weights, equal, steps)
 
 
 SPAM = {"SPAM_PRESET": "seed"}
+
+
+def test_in_the_middle_of_an_evaluation(train, empty_run, final_weights, equal, monkeypatch):
+    straight, run = train(**SMALL)
+    batches = ValidationWindows.batches
+    begun = []
+
+    def and_stop(self, batch_size):
+        begun.append(batch_size)
+        for number, rows in enumerate(batches(self, batch_size)):
+            # The second evaluation, when it has begun.
+            if len(begun) == 2 and number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield rows
+
+    run_again = empty_run()
+    with monkeypatch.context() as patch:
+        patch.setattr(ValidationWindows, "batches", and_stop)
+        with pytest.raises(Stopped):
+            train(run=run_again, **SMALL)
+    assert [row["step"] for row in read_metrics(run_again.metrics_path, {"eval"})] == [8]
+    train(run=run_again, **SMALL)
+    assert equal(final_weights[0], final_weights[-1])
+    assert rows(run_again) == rows(run)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -167,6 +192,8 @@ def test_everything_that_is_saved_is_taken_up(interrupted, monkeypatch):
 
 def same(first, second, where=""):
     """Where two nested states differ."""
+    if type(first) is not type(second):
+        return [f"{where}: types"]
     if isinstance(first, torch.Tensor):
         return [] if torch.equal(first, second) and first.dtype == second.dtype else [where]
     if isinstance(first, dict):
