@@ -3,16 +3,21 @@
 An alias counts only if the tree has its target; else it is as unknown as any other name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from lib.kconfig.errors import Problem
 from lib.kconfig.scan import Assignment
 from lib.kconfig.symbols import Symbol
 
-ALIASES = {"EPOCHS": "NUM_EPOCHS", "TIME": "MAX_TIME"}
+ALIASES = {
+    "EPOCHS": "NUM_EPOCHS",
+    "TIME": "MAX_TIME",
+    "USE_TENSORBOARD": "TRACKER_TENSORBOARD",
+}
 
 # TRACKER=a,b sets one bool each; these words stand for none or several of them.
+TRACKER = "TRACKER"
 TRACKER_PREFIX = "TRACKER_"
 TRACKERS = ("tensorboard", "trackio", "wandb")
 _TRACKER_WORDS = {"none": (), "both": ("trackio", "wandb")}
@@ -22,7 +27,7 @@ def expand_alias(
     assignment: Assignment, symbols: Mapping[str, Symbol]
 ) -> list[Assignment | Problem]:
     """The assignments that an assignment stands for; itself if its name is no alias."""
-    if assignment.name == "TRACKER" and "TRACKER" not in symbols:
+    if assignment.name == TRACKER and TRACKER not in symbols:
         return _expand_trackers(assignment, symbols)
     target = ALIASES.get(assignment.name)
     if target is None or target not in symbols or assignment.name in symbols:
@@ -30,10 +35,16 @@ def expand_alias(
     return [replace(assignment, name=target)]
 
 
+def tracker_symbols(symbols: Collection[str]) -> list[str]:
+    """The symbols of the tree that TRACKER sets."""
+    named = (TRACKER_PREFIX + name.upper() for name in TRACKERS)
+    return [symbol for symbol in named if symbol in symbols]
+
+
 def _expand_trackers(
     assignment: Assignment, symbols: Mapping[str, Symbol]
 ) -> list[Assignment | Problem]:
-    present = [name for name in TRACKERS if TRACKER_PREFIX + name.upper() in symbols]
+    present = [symbol.removeprefix(TRACKER_PREFIX).lower() for symbol in tracker_symbols(symbols)]
     if not present:
         return [assignment]
     wanted: set[str] = set()

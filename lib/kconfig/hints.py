@@ -3,6 +3,7 @@
 import difflib
 from typing import TYPE_CHECKING
 
+from lib.kconfig.aliases import TRACKER, tracker_symbols
 from lib.kconfig.renames import successor
 
 if TYPE_CHECKING:
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
 
 def unknown_name(tree: "Tree", name: str) -> tuple[str, str]:
     """What is wrong with an unknown name, and what to do about it."""
-    known = {**tree.symbols, **tree.groups}
+    known = {*tree.symbols, *tree.groups}
+    if tracker_symbols(tree.symbols):
+        known.add(TRACKER)
+        if name == TRACKER:
+            what = f"{TRACKER} is a word for the command line"
+            return what, f"write {how_to_write(tree, TRACKER)}"
     was_known, new = successor(name, known)
     if new is not None:
         return f"{name} is now {new}", f"write {how_to_write(tree, new)}"
@@ -26,6 +32,8 @@ def unknown_name(tree: "Tree", name: str) -> tuple[str, str]:
 
 def how_to_write(tree: "Tree", name: str) -> str:
     """A symbol as it is; a group by its members, for a file has only those."""
+    if name == TRACKER:
+        return f"one of {', '.join(tracker_symbols(tree.symbols))}"
     group = tree.groups.get(name)
     return name if group is None else f"one of {', '.join(group.members)}"
 

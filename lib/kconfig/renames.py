@@ -38,6 +38,12 @@ RENAMED: dict[str, str | None] = {
     "ENABLE_WANDB": "TRACKER_WANDB",
     "EXPERIMENT_TRACKER": "TRACKER",
     "GPT2_TRACKER": "TRACKER",
+    "USE_TENSORBOARD": "TRACKER_TENSORBOARD",
+    "WANDB_LOG": "TRACKER_WANDB",
+    "WANDB_PROJECT": "TRACKER_PROJECT",
+    # A run has the name of its folder everywhere.
+    "TRACKER_RUN_NAME": None,
+    "WANDB_RUN_NAME": None,
     "TRACKER_SET_BY_CLI": None,
     "TRACKER_CLI_VALUE": None,
     "BASELINE_RUN_ID": None,
