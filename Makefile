@@ -25,11 +25,14 @@ ifneq ($(filter sample hellaswag latency,$(MAKECMDGOALS)),)
   tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS LIMIT
 endif
 tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES FAST LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
+tool_variables := PYTHON BASE_PYTHON TORCH_INDEX EXTRAS TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
 # run. Make hands these variables to every command in the environment; here are their names.
+# TRACKER may stand before `make` as well: it changes no run.
 override BITTERBENCH_OVERRIDES := $(strip $(filter-out $(tool_variables) BITTERBENCH_OVERRIDES,\
-  $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))))
+  $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))) \
+  $(if $(filter environment,$(origin TRACKER)),$(if $(TRACKER),TRACKER)))
 export BITTERBENCH_OVERRIDES
 export LAUNCHER
 

@@ -88,8 +88,14 @@ class RunDirectory:
         return self.path / "train.log"
 
     def freeze(self, configuration: Configuration) -> None:
-        """Write the resolved `.config` and `config.py`; both stay as they are ever after."""
-        if (self.path / ".config").is_file() and (self.path / "config.py").is_file():
+        """Write the resolved `.config` and `config.py` of a run that is to be computed.
+
+        Planned again before it has ended, it takes over the options that cannot change its result
+        (trackers, log cadence); all others are equal, or its hash and folder were others. A run
+        that has ended, or runs at this moment, keeps what it was started with.
+        """
+        is_frozen = (self.path / ".config").is_file() and (self.path / "config.py").is_file()
+        if is_frozen and (self.summary() is not None or self.is_running()):
             return
         self.path.mkdir(parents=True, exist_ok=True)
         header = [f"run {self.name}; copy this file to .config and `make` to compute it again"]

@@ -4,6 +4,7 @@ import pytest
 
 from lib.arms import settings_of
 from lib.claims import claim
+from lib.kconfig import read_layer
 from lib.runs import RunDirectory, run_name
 
 
@@ -52,8 +53,6 @@ def test_names_are_safe_in_file_names_and_make_targets(configure, overrides, arm
 
 
 def test_a_frozen_run_is_its_configuration(frozen, tree):
-    from lib.kconfig import read_layer
-
     run, configuration = frozen
     assert dict(run.config()) == dict(configuration.typed())
     again = tree.resolve([read_layer(run.path / ".config", ".config")])
@@ -65,6 +64,60 @@ def test_freezing_again_changes_nothing(frozen):
     os.utime(run.path / ".config", ns=(1, 1))
     run.freeze(configuration)
     assert (run.path / ".config").stat().st_mtime_ns == 1
+
+
+def with_trackers(configure, names):
+    """The run of `frozen`, with trackers and another log cadence: the same results."""
+    return configure(
+        OPTIMIZER="adamwprune",
+        PRUNING_METHOD="state",
+        TARGET_SPARSITY="0.25",
+        TRACKER=names,
+        LOG_INTERVAL=7,
+    )
+
+
+def test_a_pending_run_takes_over_options_that_change_no_result(frozen, configure, tree):
+    run, _ = frozen
+    again = with_trackers(configure, "wandb,trackio")
+    run.begin_attempt({})
+    run.end_attempt("interrupted")
+    run.freeze(again)
+    assert dict(run.config()) == dict(again.typed())
+    assert run.config().TRACKER_WANDB
+    assert run.config().LOG_INTERVAL == 7
+    kept = tree.resolve([read_layer(run.path / ".config", ".config")])
+    assert kept.typed() == again.typed()
+    run.freeze(with_trackers(configure, "none"))
+    assert not run.config().TRACKER_WANDB
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "diverged", "oom"])
+def test_a_run_that_has_ended_keeps_what_it_was_computed_with(frozen, configure, status):
+    run, configuration = frozen
+    run.write_summary(summary_of(run, status=status))
+    run.freeze(with_trackers(configure, "wandb"))
+    assert dict(run.config()) == dict(configuration.typed())
+
+
+def test_a_run_that_runs_keeps_what_it_was_started_with(frozen, configure):
+    run, configuration = frozen
+    with claim(run.path):
+        run.freeze(with_trackers(configure, "wandb"))
+    assert dict(run.config()) == dict(configuration.typed())
+    run.freeze(with_trackers(configure, "wandb"))
+    assert run.config().TRACKER_WANDB
+
+
+def test_a_run_planned_before_an_option_existed_gets_it(frozen):
+    """A new option that changes no result leaves the hash, and so the folder, what it was."""
+    run, configuration = frozen
+    path = run.path / "config.py"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "CONFIG_TRACKER_" not in line))
+    assert "TRACKER_WANDB" not in run.config()
+    run.freeze(configuration)
+    assert run.config().TRACKER_WANDB is False
 
 
 def test_states(frozen):

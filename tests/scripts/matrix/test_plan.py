@@ -76,6 +76,15 @@ def test_planning_again_keeps_what_is_there(planned):
     assert (first.folder / "matrix.json").read_text() == before
 
 
+def test_trackers_act_on_what_is_planned_already_and_not_ended(planned):
+    first = planned()
+    finish(first.runs[0])
+    again = planned(TRACKER="wandb")
+    assert again.id == first.id
+    directories = [run.directory for run in again.runs]
+    assert [run.config().TRACKER_WANDB for run in directories] == [False, True, True, True]
+
+
 def test_a_damaged_plan_is_written_anew(planned):
     first = planned()
     for text in ("", "{", "[]"):
