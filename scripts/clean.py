@@ -26,7 +26,7 @@ def folders(what: str) -> list[Path]:
     if what == "data":
         return [ROOT / config.DATA_DIR]
     results = ROOT / config.RESULTS_DIR
-    return [results / "runs", results / "matrices"]
+    return [results / "runs", results / "matrices", results / "trackio"]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lib.cli import ROOT, guarded
 from lib.kconfig import Config
+from lib.trackers import chosen
 
 OLDEST_PYTHON = (3, 11)
 NEWEST_PYTHON = (3, 13)
@@ -46,6 +47,17 @@ def check_packages(config: Config | None) -> Iterator[Finding]:
         yield Finding("packages", f"missing: {', '.join(missing)}", "make setup")
     else:
         yield Finding("packages", f"all {len(PACKAGES)} found")
+
+
+def check_trackers(config: Config | None) -> Iterator[Finding]:
+    if config is None:
+        return
+    for name in chosen(config):
+        # A run without its tracker is no failure, so nothing else asks before it starts.
+        if importlib.util.find_spec(name) is None:
+            yield Finding("tracker", f"{name} is missing", 'make setup EXTRAS="trackers"')
+        else:
+            yield Finding("tracker", f"{name} found")
 
 
 def check_torch(config: Config | None) -> Iterator[Finding]:
@@ -148,7 +160,7 @@ def check_terminal(config: Config | None) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Config | None], Iterator[Finding]], ...] = (
     *(check_python, check_packages, check_torch, check_device, check_disk),
-    *(check_configuration, check_data, check_terminal),
+    *(check_configuration, check_data, check_trackers, check_terminal),
 )
 
 

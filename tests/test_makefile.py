@@ -10,7 +10,7 @@ import pytest
 
 from lib.cli import ROOT
 
-SOURCES = ("Makefile", "Kconfig", "requirements.txt", "lib", "gpt2", "scripts", "defconfigs")
+SOURCES = ("Makefile", "Kconfig", "lib", "gpt2", "scripts", "defconfigs")
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def checkout(tmp_path):
     """A copy of what the Makefile needs, without configuration or results."""
     folder = tmp_path / "a checkout"
     folder.mkdir()
-    for name in SOURCES:
-        source = ROOT / name
+    for source in [*(ROOT / name for name in SOURCES), *ROOT.glob("requirements*.txt")]:
+        name = source.name
         if source.is_dir():
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, folder / name, ignore=ignore)
@@ -117,6 +117,60 @@ def test_only_the_command_line_changes_a_run(make):
     said = make("dry-run", "MAX_ITERS=7", "WARMUP_STEPS=1")
     assert steps_planned(good(said)) == {"7"}
     assert "command line: MAX_ITERS=7 instead of 20" in said.stderr
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_trackers_may_stand_before_make_because_they_change_no_run(make, checkout, where):
+    good(make("defconfig-smoke"))
+    words = ["TRACKER=wandb,trackio"] if where == "after" else []
+    before = {"TRACKER": "wandb,trackio"} if where == "before" else {}
+    done = make("-n", "test-matrix", *words, **before)
+    assert "TRACKER_WANDB=y instead of n" in done.stderr
+    runs = list((checkout / "results" / "runs").glob("*/config.py"))
+    assert len(runs) == 4
+    for run in runs:
+        text = run.read_text()
+        assert "CONFIG_TRACKER_WANDB = True\n" in text
+        assert "CONFIG_TRACKER_TRACKIO = True\n" in text
+        assert "CONFIG_TRACKER_TENSORBOARD = False\n" in text
+    assert steps_planned(good(make("dry-run", TRACKER=""))) == {"20"}
+    assert "names neptune" in make("dry-run", TRACKER="neptune").stderr
+
+
+def test_the_seed_s_word_for_tensorboard(make):
+    good(make("defconfig-smoke"))
+    done = make("dry-run", "USE_TENSORBOARD=y")
+    assert "command line: TRACKER_TENSORBOARD=y instead of n" in done.stderr
+    assert steps_planned(good(done)) == {"20"}
+
+
+@pytest.mark.parametrize("extras", ["trackers nix", "trackers,nix", 'x"; touch pwned; "', "'$(x)"])
+def test_an_unknown_extra_is_a_sentence_with_the_choice(make, checkout, extras):
+    for python in (None, sys.executable):
+        done = make("setup", f"EXTRAS={extras}", python=python)
+        assert done.returncode == 2
+        assert "There is no extra named " in done.stderr
+        assert "trackers" in done.stderr
+        assert "Error 2" in done.stderr
+    assert not (checkout / "pwned").exists()
+    assert not (checkout / ".venv").exists()
+
+
+def test_extras_are_installed_beside_the_pinned_packages(make, checkout):
+    text = good(make("-n", "setup", "EXTRAS=trackers", python=None))
+    assert "pip install" in text
+    assert "-r requirements-trackers.txt -c requirements.txt" in text
+    assert "-r requirements-dev.txt" not in text
+    text = good(make("-n", "setup-dev", python=None))
+    assert "-r requirements-dev.txt -c requirements.txt" in text
+    assert "-r requirements-trackers.txt" in (checkout / "requirements-dev.txt").read_text()
+
+
+def test_nothing_is_installed_into_an_interpreter_of_ones_own(make):
+    assert good(make("setup")) == ""
+    done = make("setup", "EXTRAS=trackers")
+    assert done.returncode == 2
+    assert "-m pip install -r requirements-trackers.txt" in done.stderr
 
 
 def test_an_override_is_for_this_command_alone(make, checkout):

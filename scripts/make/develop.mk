@@ -30,9 +30,8 @@ else
 setup-dev: $(VENV)/installed-dev
 endif
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+# It takes in the other sets; how each is installed stands in setup.mk.
+$(VENV)/installed-dev: $(wildcard requirements-*.txt)
 
 .PHONY: clean mrproper distclean
 clean: ## Delete caches and generated files, but not .config, results or data

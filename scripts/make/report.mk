@@ -9,6 +9,14 @@ summary: config.py ## Print the scoreboard only
 
 update-graphs: report
 
+## TRACKER=a,b make: Compute the runs and send them to tensorboard, wandb, trackio, or none
+.PHONY: tensorboard trackio
+tensorboard: config.py ## Show the runs in TensorBoard (TENSORBOARD_PORT=6006)
+	@$(run) dashboard tensorboard
+
+trackio: config.py ## Show the runs in trackio (TRACKIO_PORT=7860)
+	@$(run) dashboard trackio
+
 .PHONY: results-clean
 results-clean: | $(ready) ## Delete every run and report; asks first (YES=1 answers)
 	@$(run) clean results

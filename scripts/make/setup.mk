@@ -5,13 +5,34 @@ quickstart: setup ## From nothing to a report: install, train a small matrix, co
 	@test -e $(KCONFIG_CONFIG) || $(tool).load quickstart
 	+@KCONFIG_CONFIG=defconfigs/quickstart $(run) matrix run
 
+# Optional packages come in sets, each with its own requirements file: EXTRAS="data trackers".
+comma := ,
+extras := $(subst $(comma), ,$(EXTRAS))
+known_extras := $(patsubst requirements-%.txt,%,$(wildcard requirements-*.txt))
+unknown_extras := $(filter-out $(known_extras),$(extras))
+
 .PHONY: setup
-ifeq ($(origin PYTHON),command line)
-setup: ## Create .venv with the pinned packages (TORCH_INDEX=url for a ROCm or other build)
-	@:
+ifneq ($(unknown_extras),)
+setup:
+	@echo There is no extra named $(call quote,$(unknown_extras)). \
+	  'Choose from $(known_extras): make setup EXTRAS="$(filter-out dev,$(known_extras))"' >&2; exit 2
+else ifeq ($(origin PYTHON),command line)
+setup: ## Create .venv with the pinned packages (EXTRAS="data trackers"; TORCH_INDEX=url for ROCm)
+ifneq ($(extras),)
+	@echo 'Nothing is installed into an interpreter of your own. This does it:' \
+	  '$(PYTHON) -m pip install $(extras:%=-r requirements-%.txt)' >&2; exit 2
 else
-setup: $(VENV)/installed
+	@:
 endif
+else
+setup: $(VENV)/installed $(extras:%=$(VENV)/installed-%)
+endif
+
+# What is pinned in requirements.txt stays at its pin, or pip says what does not fit.
+$(VENV)/installed-%: requirements-%.txt $(VENV)/installed
+	@echo "Installing the packages of $< into $(VENV) ..."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< -c requirements.txt
+	@touch $@
 
 $(VENV)/installed: requirements.txt
 	@set -e; found=; \

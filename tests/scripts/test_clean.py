@@ -61,4 +61,5 @@ def test_another_word_is_refused():
 def test_it_knows_the_folders_of_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "none"))
     assert [folder.name for folder in clean.folders("data")] == ["data"]
-    assert [folder.name for folder in clean.folders("results")] == ["runs", "matrices"]
+    results = [folder.name for folder in clean.folders("results")]
+    assert results == ["runs", "matrices", "trackio"]

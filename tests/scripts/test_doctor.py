@@ -35,6 +35,21 @@ def test_missing_packages_are_named(monkeypatch):
     assert found(doctor.check_device) == {}
 
 
+def test_a_tracker_without_its_package(monkeypatch, tree):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "wandb" else find(name)
+    )
+    config = tree.resolve([override_layer([("TRACKER", "wandb,trackio")])]).typed()
+    findings = list(doctor.check_trackers(config))
+    assert [(f.text, f.remedy) for f in findings] == [
+        ("wandb is missing", 'make setup EXTRAS="trackers"'),
+        ("trackio found", None),
+    ]
+    assert not list(doctor.check_trackers(tree.resolve([]).typed()))
+    assert not list(doctor.check_trackers(None))
+
+
 def test_an_old_torch(monkeypatch):
     monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
     assert "2.11" in found(doctor.check_torch)["torch"].remedy
