@@ -10,6 +10,7 @@ from tests.mutants.pruning import PRUNING
 from tests.mutants.resuming import RESUMING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
+from tests.mutants.trackers import TRACKERS
 from tests.mutants.training import TRAINING
 
 MUTANTS = (
@@ -25,3 +26,4 @@ MUTANTS = (
     *EVALUATION,
     *BENCH,
 )
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *PRUNING, *SCORING, *TRACKERS)
