@@ -105,14 +105,20 @@ def said():
 def fakes(job, said):
     """fakes("raise at row", ...): a feed of trackers a, b, ... that behave so."""
 
+    started = []
+
     def start(*behaviours):
         lanes = []
         for name, behaviour in zip("abcdef", behaviours, strict=False):
             settings = {"BEHAVIOUR": behaviour, "NAME": name}
             lanes.append(Lane(name, FAKES, dataclasses.replace(job, settings=settings)))
+        started.extend(lanes)
         return Feed(lanes, said.append)
 
-    return start
+    yield start
+    # Also where the test has failed before it closed the feed.
+    for lane in started:
+        lane.end()
 
 
 @pytest.fixture
