@@ -19,13 +19,12 @@ endif
 run := $(PYTHON) -m scripts
 
 # Variables that are no options of the configuration.
-tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
+tool_variables := PYTHON BASE_PYTHON TORCH_INDEX EXTRAS TARGET YES FAST LAUNCHER MATRIX A B CHECK \
+  WRITE KCONFIG_%
 # These belong to a few targets; elsewhere they are mistakes, and are told so.
 ifneq ($(filter sample hellaswag latency,$(MAKECMDGOALS)),)
   tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS LIMIT
 endif
-tool_variables := PYTHON BASE_PYTHON TORCH_INDEX TARGET YES FAST LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
-tool_variables := PYTHON BASE_PYTHON TORCH_INDEX EXTRAS TARGET YES LAUNCHER MATRIX A B CHECK WRITE KCONFIG_%
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
 # run. Make hands these variables to every command in the environment; here are their names.

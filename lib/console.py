@@ -32,12 +32,12 @@ class Console:
         self._say(self._prefix + text + "\n")
 
     def block(self, lines: Sequence[str], brief: Sequence[str]) -> None:
-        """Lines that stay and belong together: all of them in the log, and on a terminal that
-        shows one run; where several share it (`make -j`), only the brief ones, with the prefix."""
+        """Lines that stay and belong together: all of them in the log, and where one run was
+        started by hand; where Make runs one after another, only the brief ones, with the prefix."""
         for text in lines:
             self._log.write(text + "\n")
         self._clear()
-        shown = lines if self._is_alone else [self._prefix + text for text in brief]
+        shown = lines if _is_by_hand() else [self._prefix + text for text in brief]
         self._say("".join(text + "\n" for text in shown))
 
     def progress(self, text: str) -> None:
@@ -79,6 +79,11 @@ class Console:
 def _runs_alone() -> bool:
     """False under `make -j`, where several runs would erase each other's lines."""
     return "--jobserver" not in os.environ.get("MAKEFLAGS", "")
+
+
+def _is_by_hand() -> bool:
+    """False below Make, which sets this variable."""
+    return "MAKELEVEL" not in os.environ
 
 
 def duration(seconds: float) -> str:

@@ -38,6 +38,7 @@ from lib.pruning import build_pruner
 from lib.rng import stream_seed
 from lib.runs import RunDirectory
 from lib.signals import StopRequests
+from lib.trackers.feed import open_feed
 
 HEARTBEAT_S = 2.0
 
@@ -161,6 +162,8 @@ class BaseGPT2Trainer(ABC):
             self.journal.metrics = stack.enter_context(
                 MetricsWriter(self.run.metrics_path, resume_step=self.step)
             )
+            # After the writer: it follows the file.
+            self.feed = stack.enter_context(open_feed(self.settings, self.run, self.console.line))
             self.saver = stack.enter_context(Saver(self))
             stack.enter_context(self.stop.deferred())
             self._last_beat = -math.inf
@@ -196,6 +199,7 @@ class BaseGPT2Trainer(ABC):
             self.settle()
             with self.clock.measure("log"):
                 self.journal.log(outcome)
+                self.feed.check()
             self.open_window()
 
     def take_step(self) -> StepOutcome:

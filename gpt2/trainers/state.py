@@ -11,7 +11,7 @@ from gpt2.evaluate import Evaluation
 from gpt2.trainers.identity import environment
 from lib.checkpoint import SCHEMA, TRAINING, WEIGHTS, State
 from lib.optimizers import load_optimizer_state
-from lib.rng import random_state, restore_random_state
+from lib.random_state import random_state, restore_random_state
 
 if TYPE_CHECKING:
     from gpt2.trainers.base import BaseGPT2Trainer

@@ -62,7 +62,8 @@ def test_work(flops, text):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_run_alone_shows_a_block_as_it_is(tmp_path, stream):
+def test_a_run_started_by_hand_shows_a_block_as_it_is(tmp_path, monkeypatch, stream):
+    monkeypatch.delenv("MAKELEVEL", raising=False)
     out = stream()
     with Console(tmp_path / "train.log", "arm", out) as console:
         console.block(["one", "  two"], ["in short"])
@@ -70,8 +71,8 @@ def test_a_run_alone_shows_a_block_as_it_is(tmp_path, stream):
     assert (tmp_path / "train.log").read_text() == "one\n  two\n"
 
 
-def test_several_runs_show_a_block_in_short_and_log_it_whole(tmp_path, monkeypatch):
-    monkeypatch.setenv("MAKEFLAGS", " -j2 --jobserver-auth=3,4")
+def test_below_make_a_block_is_shown_in_short_and_logged_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKELEVEL", "1")
     out = Terminal()
     with Console(tmp_path / "train.log", "arm", out) as console:
         console.block(["one", "  two"], ["in short"])
@@ -84,6 +85,7 @@ def test_a_block_takes_the_place_of_a_progress_line(tmp_path, monkeypatch):
     monkeypatch.setattr("os.get_terminal_size", lambda fileno: os.terminal_size((80, 24)))
     monkeypatch.setattr(Terminal, "fileno", lambda self: 1)
     monkeypatch.delenv("MAKEFLAGS", raising=False)
+    monkeypatch.delenv("MAKELEVEL", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     with Console(tmp_path / "train.log", "arm", out) as console:
         console.progress("step 1")
