@@ -68,7 +68,7 @@ def one_step(parts, stream, data_s=0.0):
 
 
 def test_on_a_processor_the_clock_says_it_at_once(stream):
-    clock = Clock()
+    clock = Clock(0.0)
     parts = Anatomy(clock, None)
     with parts.part("step"):
         stream.host_s += 0.5
@@ -80,7 +80,7 @@ def test_on_a_processor_the_clock_says_it_at_once(stream):
 
 
 def test_on_a_gpu_events_say_it_when_the_log_asks(stream):
-    clock = Clock()
+    clock = Clock(0.0)
     parts = Anatomy(clock, stream.event)
     for _ in range(3):
         one_step(parts, stream)
@@ -99,14 +99,14 @@ def test_on_a_gpu_events_say_it_when_the_log_asks(stream):
 
 def test_waiting_for_the_loader_is_seen_where_it_happens(stream):
     """The device is idle while the host makes a batch; no kernel takes that time."""
-    clock = Clock()
+    clock = Clock(0.0)
     parts = Anatomy(clock, stream.event)
     for _ in range(3):
         one_step(parts, stream, data_s=0.3)
     parts.settle()
     assert clock.seconds["data"] > 3 * 2 * 0.19
     assert clock.seconds["forward_backward"] == pytest.approx(3 * 2 * 0.102, rel=0.05)
-    ahead = Clock()
+    ahead = Clock(0.0)
     parts = Anatomy(ahead, stream.event)
     one_step(parts, stream)
     parts.settle()
@@ -116,7 +116,7 @@ def test_waiting_for_the_loader_is_seen_where_it_happens(stream):
 
 
 def test_events_are_used_again(stream):
-    parts = Anatomy(Clock(), stream.event)
+    parts = Anatomy(Clock(0.0), stream.event)
     for _ in range(10):
         one_step(parts, stream)
         parts.settle()
@@ -127,7 +127,7 @@ def test_events_are_used_again(stream):
 
 def test_a_long_way_to_the_next_log_line_keeps_few_marks_and_waits_for_none(stream, monkeypatch):
     monkeypatch.setattr(anatomy, "MOST_MARKED", 20)
-    clock = Clock()
+    clock = Clock(0.0)
     parts = Anatomy(clock, stream.event)
     for _ in range(50):
         one_step(parts, stream)
@@ -140,7 +140,7 @@ def test_a_long_way_to_the_next_log_line_keeps_few_marks_and_waits_for_none(stre
 
 @pytest.mark.parametrize(("is_gpu", "seconds"), [(False, 0.5), (True, 1.0)])
 def test_a_part_that_fails_is_still_measured(stream, is_gpu, seconds):
-    clock = Clock()
+    clock = Clock(0.0)
     parts = Anatomy(clock, stream.event if is_gpu else None)
 
     def fail():
@@ -156,8 +156,8 @@ def test_a_part_that_fails_is_still_measured(stream, is_gpu, seconds):
 
 
 def test_the_device_decides_how():
-    assert Anatomy.of(Clock(), processor())._make_event is None
-    assert Anatomy.of(Clock(), Device("rocm", "a GPU", 1, 1))._make_event is anatomy.cuda_event
+    assert Anatomy.of(Clock(0.0), processor())._make_event is None
+    assert Anatomy.of(Clock(0.0), Device("rocm", "a GPU", 1, 1))._make_event is anatomy.cuda_event
 
 
 def test_overhead_is_what_no_part_took():

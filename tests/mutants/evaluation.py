@@ -81,22 +81,6 @@ EVALUATION = (
         test=f"{SIDE_TESTS}::test_a_model_that_went_astray_shows_nothing",
     ),
     Mutant(
-        mechanism="checkpoint: every byte is checked",
-        defect="a flipped bit is another number",
-        file=TRAINED,
-        original="            damaged = archive.testzip()",
-        replacement="            damaged = None",
-        test=f"{TRAINED_TESTS}::test_every_flipped_byte_of_the_tensors_is_found",
-    ),
-    Mutant(
-        mechanism="checkpoint: loaded without running code",
-        defect="what is in the file is executed",
-        file=TRAINED,
-        original='map_location="cpu", weights_only=True, mmap=True',
-        replacement='map_location="cpu", weights_only=False, mmap=True',
-        test=f"{TRAINED_TESTS}::test_code_in_a_checkpoint_is_named_and_not_run",
-    ),
-    Mutant(
         mechanism="checkpoint: of this run only",
         defect="another configuration's weights are taken",
         file=TRAINED,
