@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor, nn
 
 from lib.checkpoint.archive import State
+from lib.console import size
 
 # What weights_only loads again. Exact types: a subclass may carry code (numpy.float64 is a float).
 # Not bytes, because the empty ones are refused by torch 2.13.
@@ -47,13 +49,22 @@ class HostCopy:
         return self._memory.nbytes if self._memory is not None else 0
 
     def reserve(self, plan: Plan) -> None:
-        """Have the memory for such a copy, every page of it in use. No copy may be alive."""
+        """Have the memory for such a copy, every page of it in use. No copy may be alive.
+
+        Raises MemoryError.
+        """
         is_fit = self._is_pinned or not plan.is_pinned
         if self._memory is not None and self.bytes >= plan.bytes and is_fit:
             return
         # Given back first: there may not be room for both.
         self._memory = None
-        memory = torch.empty(plan.bytes, dtype=torch.uint8, pin_memory=plan.is_pinned)
+        try:
+            memory = torch.empty(plan.bytes, dtype=torch.uint8, pin_memory=plan.is_pinned)
+        except RuntimeError as error:
+            raise MemoryError(
+                f"no {size(plan.bytes)} of host memory for the copy that a checkpoint is written "
+                "from; free some, or make the model smaller"
+            ) from error
         # By numpy, on one core: torch's fill would wake a team of threads beside the training's.
         memory.numpy()[::4096] = 0
         self._memory, self._is_pinned = memory, plan.is_pinned
@@ -75,9 +86,8 @@ class HostCopy:
             key = _identity(tensor)
             if key not in copies:
                 copies[key] = self._place(tensor, plan.places[key])
-                is_on_gpu = tensor.device.type == "cuda"
-                copies[key].copy_(tensor.detach(), non_blocking=is_on_gpu)
-                if is_on_gpu:
+                _copy(copies[key], tensor.detach())
+                if tensor.is_cuda:
                     devices.add(tensor.device)
             return copies[key]
 
@@ -101,6 +111,30 @@ class HostCopy:
         return flat.view(tensor.dtype).as_strided(tensor.shape, strides)
 
 
+def _copy(target: Tensor, source: Tensor) -> None:
+    """Copy the elements; from a GPU without waiting for it."""
+    if source.is_cuda:
+        target.copy_(source, non_blocking=True)
+    elif source.device.type == "cpu" and _looks_alike(target, source):
+        # By numpy, on this thread alone. On a quiet machine torch's team of two is faster, 0.07 s
+        # to 0.11 s for 1.49 GB; beside other work it waits for itself at every tensor, and took
+        # 0.7 to 1.9 s where this took 0.2 to 0.4 s.
+        numpy.copyto(_memory_of(target), _memory_of(source))
+    else:
+        target.copy_(source)
+
+
+def _looks_alike(target: Tensor, source: Tensor) -> bool:
+    """Whether the bytes of one are the bytes of the other. target: without gaps."""
+    is_as_it_is = not source.is_conj() and not source.is_neg()
+    return is_as_it_is and target.stride() == source.stride() and target.nbytes > 0
+
+
+def _memory_of(tensor: Tensor) -> numpy.ndarray:
+    """The bytes of a tensor of the processor whose elements fill its memory, as they lie there."""
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()
+
+
 def plan_copy(state: State) -> Plan:
     """Look through a state, and refuse what a checkpoint cannot hold.
 
@@ -119,7 +153,7 @@ def plan_copy(state: State) -> Plan:
         if key not in places:
             places[key] = end
             end += -(-tensor.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-            is_pinned = is_pinned or tensor.device.type == "cuda"
+            is_pinned = is_pinned or tensor.is_cuda
         return tensor
 
     _mapped(state, place, "")

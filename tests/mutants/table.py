@@ -1,6 +1,7 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
 from tests.mutants.bench import BENCH
+from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
 from tests.mutants.groups import GROUPS
@@ -18,6 +19,7 @@ MUTANTS = (
     *OPTIMIZERS,
     *SPAM,
     *TRAINING,
+    *CHECKPOINTS,
     *RESUMING,
     *PRUNING,
     *SCORING,

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from lib.checkpoint.retention import BEST, LATEST, PREVIOUS, ROLLING
 from tests.lib.checkpoint.states import make_tiers
 
-STEPS = st.sets(st.integers(1, 400), min_size=1, max_size=60)
+STEPS = st.sets(st.integers(1, 400), min_size=3, max_size=60)
 
 
 @st.composite

@@ -153,6 +153,19 @@ def test_reserved_memory_is_what_the_copy_takes():
     assert held <= taken["model"]["embedding"].data_ptr() < held + host.bytes
 
 
+def test_too_little_memory_is_said(monkeypatch):
+    host, state = HostCopy(), make_state(1)
+
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch, "empty", fail)
+    with pytest.raises(MemoryError, match=r"no 4\.12 KiB of host memory for the copy"):
+        copied(state, host)
+    monkeypatch.undo()
+    assert equal(copied(state, host), state)
+
+
 class Colour(enum.IntEnum):
     RED = 1
 
