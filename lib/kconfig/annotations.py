@@ -12,7 +12,7 @@ from lib.kconfig.string_types import StringType, parse_string_type
 
 _LINE = re.compile(r"\s*(type|axis|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
 _AXIS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_RESULTS = re.compile(r"unaffected(?: at (y|n|-?[0-9]+))?")
+_RESULTS = re.compile(r"unaffected(?: at (-?[0-9]+|[a-z][a-z0-9-]*))?")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Annotations:
     axis: str | None = None
     is_relevant: bool = True
     neutral: str | None = None
-    """The value at which the option changes nothing: `Results: unaffected at 0`."""
+    """The value at which the option changes nothing: `Results: unaffected at 0`, or `at auto`."""
 
 
 def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
@@ -47,7 +47,7 @@ def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
     results = _RESULTS.fullmatch(found.get("Results", "unaffected"))
     if results is None:
         what = f"`Results: {found['Results']}` should be `Results: unaffected`"
-        complaints.append(f"{what}, or `Results: unaffected at` y, n or a number")
+        complaints.append(f"{what}, or `Results: unaffected at` y, n, a number or a value")
     neutral = results[1] if results else None
     is_relevant = "Results" not in found or neutral is not None
     return Annotations(string_type, found.get("Axis"), is_relevant, neutral), complaints

@@ -44,7 +44,7 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
                 complaints.append(f"a member of {annotations.axis} begins with {annotations.axis}_")
         complaints += _symbol_complaints(item, kind, prompt, annotations.string_type)
         if annotations.neutral is not None and not _can_be_neutral(item, kind, annotations):
-            complaints.append("only a bool or an int outside choice and axis is neutral at a value")
+            complaints.append("only a bool, an int or a whole choice is neutral at a value")
         problems += [Problem(file, line, f"{item.name}: {what}", remedy) for what in complaints]
         symbols[item.name] = Symbol(
             item.name,
@@ -99,7 +99,8 @@ def _symbol_complaints(
 
 def _can_be_neutral(item: "kconfiglib.Symbol", kind: str, annotations: Annotations) -> bool:
     """Whether `Results: unaffected at VALUE` names a value that this option can have."""
-    fitting = "bool" if annotations.neutral in ("y", "n") else "int"
+    is_bool, is_word = annotations.neutral in ("y", "n"), annotations.neutral[0].isalpha()
+    fitting = "bool" if is_bool else None if is_word else "int"
     return kind == fitting and item.choice is None and annotations.axis is None
 
 
@@ -115,7 +116,7 @@ def _choice_groups(
         annotations, complaints = read_annotations(node.help)
         if choice.is_optional or backend.kind_name(choice) != "bool" or len(choice.nodes) > 1:
             complaints.append("is optional, tristate or defined twice; use an axis instead")
-        if annotations.axis or annotations.string_type or annotations.neutral:
+        if annotations.axis or annotations.string_type:
             complaints.append("a choice takes only `Results:`")
         if name is None:
             complaints.append("its members share no prefix that ends in _")
@@ -126,7 +127,12 @@ def _choice_groups(
         prompt = node.prompt[0] if node.prompt else ""
         is_relevant = annotations.is_relevant and True in free
         if name is not None:
-            groups.append(Group(name, "choice", members, is_relevant, file, line, prompt))
+            neutral = annotations.neutral
+            group = Group(name, "choice", members, is_relevant, neutral, file, line, prompt)
+            if neutral is not None and neutral not in group.values:
+                what = f"choice: `{neutral}` is none of its values, {', '.join(group.values)}"
+                problems.append(Problem(file, line, what, "mend it"))
+            groups.append(group)
     return groups
 
 
@@ -142,7 +148,8 @@ def _axis_groups(
             problems.append(Problem(first.file, first.line, what, "mend the Kconfig files"))
         members = tuple(member for member, _ in entries)
         place = first.file, first.line
-        groups.append(Group(name, "axis", members, True in free, *place, name.replace("_", " ")))
+        prompt = name.replace("_", " ")
+        groups.append(Group(name, "axis", members, True in free, None, *place, prompt))
     return groups
 
 

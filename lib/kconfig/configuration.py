@@ -140,12 +140,15 @@ class Configuration:
     def _relevant_names(self, values: Mapping[str, Typed]) -> tuple[str, ...]:
         """The names that may enter the hash, without the options that stand at the value at which
         they change nothing: so a new option of that kind leaves every earlier run what it was."""
-        symbols = self.tree.symbols
+        symbols, groups = self.tree.symbols, self.tree.groups
 
         def acts(name: str) -> bool:
-            symbol = symbols.get(name)
-            neutral = symbol.neutral if symbol else None
-            return neutral is None or values[name] != symbol.typed(neutral)
+            if name in groups:
+                neutral: Typed = groups[name].neutral
+            else:
+                text = symbols[name].neutral
+                neutral = None if text is None else symbols[name].typed(text)
+            return neutral is None or values[name] != neutral
 
         return tuple(filter(acts, self.tree.relevant_names))
 

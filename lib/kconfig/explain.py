@@ -71,11 +71,11 @@ def prompt_condition(symbol: Symbol) -> str | None:
     return backend.expression_text(prompt[1])
 
 
-def results_text(symbol: Symbol) -> str | None:
+def results_text(item: Symbol | Group) -> str | None:
     """ "unaffected", "unaffected at 0", or None where every value may change a result."""
-    if symbol.neutral is not None:
-        return f"unaffected at {symbol.neutral}"
-    return None if symbol.is_relevant else "unaffected"
+    if item.neutral is not None:
+        return f"unaffected at {item.neutral}"
+    return None if item.is_relevant else "unaffected"
 
 
 def _symbol_lines(configuration: "Configuration", symbol: Symbol) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _group_lines(configuration: "Configuration", group: Group) -> Iterator[str]:
         mark = "*" if configuration.value(member).text == "y" else " "
         prompt = configuration.tree.symbols[member].prompt
         yield f"  {mark} {member}: {prompt}"
-    yield f"  results: {'may change them' if group.is_relevant else 'unaffected'}"
+    yield f"  results: {results_text(group) or 'may change them'}"
     yield f"  defined: {group.place}"
 
 

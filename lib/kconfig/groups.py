@@ -20,6 +20,8 @@ class Group:
     kind: Literal["choice", "axis"]
     members: tuple[str, ...]
     is_relevant: bool
+    neutral: str | None
+    """The value of a choice at which it changes no result and is not hashed; or None."""
     file: str
     line: int
     prompt: str

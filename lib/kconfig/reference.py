@@ -112,8 +112,8 @@ def _group(
             always = backend.is_always(condition, tree.state.raw)
             suffix = "" if always else f" if `{backend.expression_text(condition)}`"
             yield f"- default: `{group.value_of(default.name)}`{suffix}"
-    if not group.is_relevant:
-        yield "- results unaffected"
+    if results := results_text(group):
+        yield f"- results {results}"
     yield f"- defined at {group.file}"
     yield ""
 

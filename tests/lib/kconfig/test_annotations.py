@@ -22,7 +22,7 @@ def test_the_last_paragraph_is_read():
     assert read_annotations("Axis: OPTIMIZER")[0].axis == "OPTIMIZER"
 
 
-@pytest.mark.parametrize("value", ["0", "n", "-1"])
+@pytest.mark.parametrize("value", ["0", "n", "-1", "auto", "some-value"])
 def test_an_option_may_be_neutral_at_one_value(value):
     annotations, complaints = read_annotations(f"Results: unaffected at {value}")
     assert complaints == []
@@ -42,7 +42,7 @@ def test_an_option_may_be_neutral_at_one_value(value):
         ("Results: unafected", "should be `Results: unaffected`"),
         ("Results: Unaffected.", "should be `Results: unaffected`"),
         ("Results: unaffected at", "should be `Results: unaffected`"),
-        ("Results: unaffected at 0.5", "y, n or a number"),
+        ("Results: unaffected at 0.5", "y, n, a number or a value"),
         ("Axis: optimizer", "no name in capitals"),
         ("Axis: A B", "no name in capitals"),
     ],

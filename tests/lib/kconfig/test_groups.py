@@ -21,7 +21,7 @@ def test_a_choice_is_named_by_the_common_prefix(members, name):
 
 def test_values_and_members():
     members = ("MODEL_GPT2", "MODEL_GPT2_MEDIUM")
-    group = Group("MODEL", "choice", members, True, "Kconfig", 3, "Model")
+    group = Group("MODEL", "choice", members, True, None, "Kconfig", 3, "Model")
     assert group.values == ("gpt2", "gpt2-medium")
     for spelling in ("gpt2-medium", "GPT2_MEDIUM", "gpt2_Medium"):
         assert group.member_of(spelling) == "MODEL_GPT2_MEDIUM"

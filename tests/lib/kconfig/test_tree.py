@@ -92,10 +92,20 @@ def test_no_kconfig_file(tmp_path):
             "neutral at a value",
         ),
         (
-            'choice\n\tprompt "c"\n\thelp\n\t  Results: unaffected at n\n'
-            'config C_X\n\tbool "x"\nendchoice\n',
+            'choice\n\tprompt "c"\n\thelp\n\t  Results: unaffected at z\n'
+            'config C_X\n\tbool "x"\nconfig C_Y\n\tbool "y"\nendchoice\n',
+            "Kconfig:1:",
+            "`z` is none of its values, x, y",
+        ),
+        (
+            'choice\n\tprompt "c"\n\thelp\n\t  Type: name\nconfig C_X\n\tbool "x"\nendchoice\n',
             "Kconfig:1:",
             "takes only `Results:`",
+        ),
+        (
+            'config A\n\tint "a"\n\tdefault 1\n\thelp\n\t  Results: unaffected at auto\n',
+            "Kconfig:1:",
+            "neutral at a value",
         ),
         ('config A_B\n\tint "a"\n\tdefault 1\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "only a bool"),
         ('config B\n\tbool "a"\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "begins with A_"),
@@ -187,6 +197,22 @@ def test_an_option_at_its_neutral_value_is_not_hashed(tmp_path):
     assert base.derive({"C": "y"}, "test").typed().relevant() == {"A": 1, "C": True}
     assert "results unaffected at 0" in reference(base.tree)
     assert "results: unaffected at n" in explain(base, "C")
+
+
+def test_a_choice_at_its_neutral_value_is_not_hashed(tmp_path):
+    old = 'config A\n\tint "a"\n\tdefault 1\n'
+    new = old + (
+        'choice\n\tprompt "c"\n\tdefault C_AUTO\n\thelp\n\t  Results: unaffected at auto\n'
+        'config C_AUTO\n\tbool "auto"\nconfig C_ON\n\tbool "on"\nendchoice\n'
+    )
+    write(tmp_path, old)
+    before = load_tree(tmp_path).resolve([]).typed()
+    write(tmp_path, new)
+    base = load_tree(tmp_path).resolve([])
+    assert base.typed().hash == before.hash
+    assert base.derive({"C": "on"}, "test").typed().relevant() == {"A": 1, "C": "on"}
+    assert "results unaffected at auto" in reference(base.tree)
+    assert "results: unaffected at auto" in explain(base, "C")
 
 
 def test_reserved_names_are_those_of_config_py():
