@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from gpt2.components.attention import CausalSelfAttention
-from gpt2.components.cache import KeyValueCache, LayerCache
+from gpt2.components.attention import CausalSelfAttention, Form
 from gpt2.components.feed_forward import FeedForward
 from gpt2.components.normalisation import layer_norm
+from gpt2.loss import chunked_cross_entropy, cross_entropy
 
 # Standard deviation of the initial weights (Radford et al. 2018, section 4.1).
 INIT_STD = 0.02
@@ -46,8 +45,8 @@ class Block(nn.Module):
         self.feed_forward_norm = layer_norm(shape.n_embd, shape.bias)
         self.feed_forward = FeedForward(shape.n_embd, shape.bias, shape.dropout)
 
-    def forward(self, x_BTC: Tensor, cache: LayerCache | None = None) -> Tensor:
-        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), cache)
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC))
         return x_BTC + self.feed_forward(self.feed_forward_norm(x_BTC))
 
 
@@ -58,6 +57,8 @@ class GPT(nn.Module):
         """Initial weights come from `generator` alone, so every arm of a seed starts equal."""
         super().__init__()
         self.shape = shape
+        self.logit_rows: int | None = None
+        """The most predictions whose logits `loss` holds at a time; None: all."""
         self.token_embedding = nn.Embedding(shape.vocab_size, shape.n_embd)
         self.position_embedding = nn.Embedding(shape.block_size, shape.n_embd)
         self.embedding_dropout = nn.Dropout(shape.dropout)
@@ -83,23 +84,25 @@ class GPT(nn.Module):
             else:
                 nn.init.ones_(parameter)
 
+    def use_attention(self, form: Form) -> None:
+        """Compute every attention layer in this form from now on. No part of the shape: weights
+        that were trained with one form run with any."""
+        for block in self.blocks:
+            block.attention.form = form
+
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, T, V] of the token after each position. T is at most the block size."""
-        return self.head(self.hidden(tokens_BT))
+        return self.head(self._hidden(tokens_BT))
 
-    def hidden(self, tokens_BT: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """What the head reads, [B, T, C]: `head` of any part gives that part's logits.
-
-        With a cache, tokens_BT come after those that are in it, and are added to it.
-        """
-        start = cache.length if cache is not None else 0
-        end = start + tokens_BT.shape[1]
-        assert self.shape.block_size >= end, (end, self.shape.block_size)
-        positions_T = torch.arange(start, end, device=tokens_BT.device)
+    def _hidden(self, tokens_BT: Tensor) -> Tensor:
+        """What the head reads: [B, T, C]."""
+        T = tokens_BT.shape[1]
+        assert self.shape.block_size >= T, (T, self.shape.block_size)
+        positions_T = torch.arange(T, device=tokens_BT.device)
         x_BTC = self.token_embedding(tokens_BT) + self.position_embedding(positions_T)
         x_BTC = self.embedding_dropout(x_BTC)
-        for number, block in enumerate(self.blocks):
-            x_BTC = block(x_BTC, cache.layers[number] if cache is not None else None)
+        for block in self.blocks:
+            x_BTC = block(x_BTC)
         return self.final_norm(x_BTC)
 
     def loss(self, rows_BT1: Tensor, reduction: str = "mean") -> Tensor:
@@ -107,11 +110,13 @@ class GPT(nn.Module):
 
         rows_BT1: [B, T + 1] token indices, int64. "mean" or "sum" over the B x T predictions.
         """
-        logits_BTV = self(rows_BT1[:, :-1])
-        # In float32 whatever the autocast: a sum over V terms in bfloat16 loses the result.
-        return F.cross_entropy(
-            logits_BTV.flatten(0, 1).float(), rows_BT1[:, 1:].flatten(), reduction=reduction
-        )
+        targets_N = rows_BT1[:, 1:].flatten()
+        if self.logit_rows is not None and self.logit_rows < len(targets_N):
+            hidden_NC = self._hidden(rows_BT1[:, :-1]).flatten(0, 1)
+            return chunked_cross_entropy(
+                hidden_NC, self.head.weight, targets_N, self.logit_rows, reduction
+            )
+        return cross_entropy(self(rows_BT1[:, :-1]).flatten(0, 1), targets_N, reduction)
 
 
 def padded_vocabulary(vocab_size: int, multiple: int) -> int:

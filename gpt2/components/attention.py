@@ -1,43 +1,47 @@
 """Causal multi-head self-attention (Vaswani et al. 2017, section 3.2), as in GPT-2."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gpt2.components.cache import LayerCache
+from gpt2.components.blocked_attention import blocked_attention
+
+# The same function computed in three ways: by PyTorch's fused kernels, of which it or a context
+# chooses one; by blocks of queries; with the whole score matrix, by formula.
+Form = Literal["fused", "blocked", "plain"]
 
 
 class CausalSelfAttention(nn.Module):
     """One projection gives queries, keys and values; each token attends to itself and before."""
 
     def __init__(self, n_embd: int, n_head: int, bias: bool, dropout: float, fused: bool) -> None:
-        """`fused` lets PyTorch choose a kernel; without it the score matrix is formed plainly."""
+        """`fused`: the first form, else the plain one; `form` may be set to another at any time."""
         super().__init__()
         assert n_embd % n_head == 0, (n_embd, n_head)
         self.n_head = n_head
         self.dropout = dropout
-        self.fused = fused
+        self.form: Form = "fused" if fused else "plain"
         self.qkv = nn.Linear(n_embd, 3 * n_embd, bias=bias)
         self.projection = nn.Linear(n_embd, n_embd, bias=bias)
         self.residual_dropout = nn.Dropout(dropout)
 
-    def forward(self, x_BTC: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """With a cache, x_BTC are the tokens after those that are in it."""
+    def forward(self, x_BTC: Tensor) -> Tensor:
         B, T, C = x_BTC.shape
+        dropout = self.dropout if self.training else 0.0
+        qkv_BT3C = self.qkv(x_BTC)
+        if self.form == "blocked":
+            assert dropout == 0, "blocked attention has no dropout"
+            return self.projection(blocked_attention(qkv_BT3C, self.n_head))
         heads = (B, T, self.n_head, C // self.n_head)
         q_BHTD, k_BHTD, v_BHTD = (
-            part_BTC.view(heads).transpose(1, 2) for part_BTC in self.qkv(x_BTC).split(C, dim=2)
+            part_BTC.view(heads).transpose(1, 2) for part_BTC in qkv_BT3C.split(C, dim=2)
         )
-        dropout = self.dropout if self.training else 0.0
-        if cache is not None:
-            k_BHTD, v_BHTD = cache.extend(k_BHTD, v_BHTD)
-        S = k_BHTD.shape[2]
-        # Fused kernels know a triangle and no mask, not a triangle that begins at a later key.
-        if self.fused and T in (1, S):
+        if self.form == "fused":
             y_BHTD = F.scaled_dot_product_attention(
-                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=T == S
+                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=True
             )
         else:
             y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)
@@ -45,18 +49,10 @@ class CausalSelfAttention(nn.Module):
         return self.residual_dropout(self.projection(y_BTC))
 
 
-def plain_attention(q_BHTD: Tensor, k_BHSD: Tensor, v_BHSD: Tensor, dropout: float) -> Tensor:
-    """softmax(q k^T / sqrt(D), causal) v, with the T x S scores in memory.
-
-    The T queries are those of the last T of S tokens.
-    """
+def plain_attention(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(D), causal) v, with the T x T scores in memory."""
     T, D = q_BHTD.shape[-2:]
-    scores_BHTS = q_BHTD @ k_BHSD.transpose(-2, -1) / math.sqrt(D)
-    past_TS = causal_mask(T, k_BHSD.shape[-2], q_BHTD.device)
-    weights_BHTS = scores_BHTS.masked_fill(~past_TS, float("-inf")).softmax(dim=-1)
-    return F.dropout(weights_BHTS, dropout).to(v_BHSD.dtype) @ v_BHSD
-
-
-def causal_mask(T: int, S: int, device: torch.device) -> Tensor:
-    """True where the i-th of the last T of S tokens may look: at itself and before. [T, S]."""
-    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
+    scores_BHTT = q_BHTD @ k_BHTD.transpose(-2, -1) / math.sqrt(D)
+    future_TT = torch.ones(T, T, dtype=torch.bool, device=q_BHTD.device).triu(1)
+    weights_BHTT = scores_BHTT.masked_fill(future_TT, float("-inf")).softmax(dim=-1)
+    return F.dropout(weights_BHTT, dropout).to(v_BHTD.dtype) @ v_BHTD

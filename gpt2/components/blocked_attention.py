@@ -1,0 +1,112 @@
+"""Causal attention by blocks of queries, from plain matrix products: for bfloat16 on a processor.
+
+    y[a:e] = softmax(q[a:e] k[:e]^T / sqrt(D), causal) v[:e]    for each block a:e of queries
+
+PyTorch's fused kernel for processors computes the same with its own small matrix products, which
+reach a third of the rate that oneDNN's batched products have in bfloat16 (docs/speed.md). Blocks of
+queries see only the keys up to their own end, so most of the causal half is never computed.
+
+Not the same bits: the scores are rounded to bfloat16 before the softmax, as in other plain
+implementations; the fused kernel keeps them in float32. Nor the same memory: the weights are kept
+for the backward pass, T x T / 2 of them for each head, where the fused kernel computes them again.
+It has no dropout.
+
+`torch._softmax` and its backward are what `softmax` calls; autocast knows them not by these names.
+
+Shapes: B sequences, H heads, T tokens, D channels a head, N = B x H, R rows of a block.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Queries in a block: the fastest of 32 to 512 at T of 256 to 1024, and within 3 % at T = 128.
+ROWS = 128
+
+
+class _BlockedAttention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, qkv_BT3C: Tensor, n_head: int, rows: int) -> Tensor:
+        B, T, _ = qkv_BT3C.shape
+        qkv_3NTD = _heads_first(qkv_BT3C, 3, n_head)
+        q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
+        y_NTD = torch.empty_like(q_NTD)
+        weights = []
+        for start, end in _blocks(T, rows):
+            scores_NRE = torch.baddbmm(
+                q_NTD.new_empty(1),
+                q_NTD[:, start:end],
+                k_NTD[:, :end].transpose(1, 2),
+                beta=0,  # so the first argument is not read
+                alpha=1 / math.sqrt(q_NTD.shape[2]),
+            )
+            # Only in the last columns, those of the block itself, is there a future.
+            scores_NRE[:, :, start:] += _future(end - start, scores_NRE)
+            weights_NRE = torch._softmax(scores_NRE, -1, half_to_float=False)
+            y_NTD[:, start:end] = weights_NRE @ v_NTD[:, :end]
+            weights.append(weights_NRE)
+        ctx.save_for_backward(qkv_3NTD, *weights)
+        ctx.n_head, ctx.rows = n_head, rows
+        return _tokens_first(y_NTD.unsqueeze(0), B)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (dy_BTC,) = gradients
+        qkv_3NTD, *weights = ctx.saved_tensors
+        q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
+        B, T, _ = dy_BTC.shape
+        dy_NTD = _heads_first(dy_BTC, 1, ctx.n_head)[0]
+        gradient_3NTD = torch.empty_like(qkv_3NTD)
+        dq_NTD, dk_NTD, dv_NTD = gradient_3NTD.unbind(0)
+        scale = 1 / math.sqrt(q_NTD.shape[2])
+        # From the last block on: it sees every key, so it fills what the others add to.
+        for (start, end), p_NRE in reversed(list(zip(_blocks(T, ctx.rows), weights, strict=True))):
+            dy_NRD = dy_NTD[:, start:end]
+            dp_NRE = dy_NRD @ v_NTD[:, :end].transpose(1, 2)
+            ds_NRE = torch._softmax_backward_data(dp_NRE, p_NRE, -1, p_NRE.dtype)
+            dq_NTD[:, start:end] = ds_NRE @ k_NTD[:, :end]
+            of_keys_NED = ds_NRE.transpose(1, 2) @ q_NTD[:, start:end]
+            of_values_NED = p_NRE.transpose(1, 2) @ dy_NRD
+            if end == T:
+                dk_NTD.copy_(of_keys_NED)
+                dv_NTD.copy_(of_values_NED)
+            else:
+                dk_NTD[:, :end] += of_keys_NED
+                dv_NTD[:, :end] += of_values_NED
+        gradient_3NTD[:2] *= scale
+        return _tokens_first(gradient_3NTD, B), None, None
+
+
+def blocked_attention(qkv_BT3C: Tensor, n_head: int, rows: int = ROWS) -> Tensor:
+    """Causal self-attention of all heads; [B, T, C] of the dtype of `qkv_BT3C`.
+
+    qkv_BT3C: queries, keys and values of each token one after the other, each of C = H x D.
+    """
+    return _BlockedAttention.apply(qkv_BT3C, n_head, rows)
+
+
+def _blocks(length: int, rows: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + rows, length)) for start in range(0, length, rows))
+
+
+def _future(rows: int, like: Tensor) -> Tensor:
+    """[R, R]: -inf above the diagonal, 0 elsewhere."""
+    return torch.full((rows, rows), float("-inf"), dtype=like.dtype, device=like.device).triu(1)
+
+
+def _heads_first(x_BTC: Tensor, parts: int, n_head: int) -> Tensor:
+    """[B, T, parts x C] to [parts, N, T, D], contiguous."""
+    B, T, C = x_BTC.shape
+    x_BTPHD = x_BTC.view(B, T, parts, n_head, C // (parts * n_head))
+    # Contiguous although one sequence would do without: products of strided rows are slower.
+    return x_BTPHD.permute(2, 0, 3, 1, 4).contiguous().view(parts, B * n_head, T, -1)
+
+
+def _tokens_first(x_PNTD: Tensor, batch: int) -> Tensor:
+    """The way back: [parts, N, T, D] to [B, T, parts x C]."""
+    parts, N, T, _ = x_PNTD.shape
+    x_PBHTD = x_PNTD.view(parts, batch, N // batch, T, -1)
+    return x_PBHTD.permute(1, 3, 0, 2, 4).reshape(batch, T, -1)
