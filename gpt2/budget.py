@@ -7,7 +7,27 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How the sequences of an optimizer step are grouped. Every grouping draws the same ones."""
+
+    micro: int
+    """Sequences in one forward and backward pass."""
+    accumulation: int
+    """Such passes in a step."""
+
+    @property
+    def sequences(self) -> int:
+        return self.micro * self.accumulation
+
+
+def batch_of(config: Mapping[str, Any]) -> Batch:
+    """The grouping as it is configured; HYPER_PARAM=auto may find another of as many sequences."""
+    return Batch(micro_batch(config), config["GRADIENT_ACCUMULATION"])
 
 
 def micro_batch(config: Mapping[str, Any]) -> int:
@@ -131,7 +151,8 @@ def _resets(config: Mapping[str, Any]) -> list[str]:
 COST_SYMBOLS = (
     *("DEVICE", "DTYPE", "CPU_THREADS", "DATASET", "VOCAB_MULTIPLE", "N_LAYER", "N_HEAD", "N_EMBD"),
     *("BLOCK_SIZE", "BATCH_SIZE", "GRADIENT_ACCUMULATION", "BIAS", "WEIGHT_TYING", "DROPOUT"),
-    *("FLASH_ATTENTION", "DETERMINISTIC"),
+    *("FLASH_ATTENTION", "ATTENTION", "COMPILE", "TF32_ALLOWED", "LOSS_CHUNKS", "HYPER_PARAM"),
+    *("KEEP_FREED_MEMORY", "GC_FREEZE", "DETERMINISTIC"),
 )
 
 
@@ -153,3 +174,16 @@ def parameter_count(config: Mapping[str, Any], vocab_size: int) -> int:
     vectors = (3 + 1 + 4 + 1) * width * bias + 2 * width * (1 + bias)
     embeddings = (vocab_size * (1 if config["WEIGHT_TYING"] else 2) + config["BLOCK_SIZE"]) * width
     return layers * (matrices + vectors) + embeddings + width * (1 + bias)
+
+
+def state_copies(config: Mapping[str, Any]) -> int:
+    """How many numbers an optimizer keeps for each parameter, at least."""
+    optimizer = config["OPTIMIZER"]
+    if optimizer == "adamwprune":
+        optimizer = config["ADAMWPRUNE_BASE"]
+    if optimizer == "sgd":
+        return int(config["SGD_MOMENTUM"] > 0)
+    if optimizer == "muon":
+        return 1  # on the matrices of the blocks; two elsewhere
+    has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and config["SPAM_AMSGRAD"])
+    return 3 if has_amsgrad else 2

@@ -79,14 +79,22 @@ def find_device(wanted: str, memory_gib: int) -> Device:
     )
 
 
+def has_bfloat16(device: Device) -> bool:
+    """Whether it computes in bfloat16; emulation, many times slower, does not count."""
+    if device.kind == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def compute_capability(device: Device) -> tuple[int, int] | None:
+    """NVIDIA's number for the kind of its processors, such as (9, 0); None for other devices."""
+    return torch.cuda.get_device_capability(0) if device.kind == "cuda" else None
+
+
 def check_bfloat16(device: Device) -> None:
     """Raise DeviceError where bfloat16 is missing or is emulated, many times slower."""
-    if device.kind == "cpu":
-        has = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    if not has:
+    if not has_bfloat16(device):
         raise DeviceError(
             f"DTYPE=bfloat16 wants a device with bfloat16 arithmetic; {device} has none. "
-            "Take DTYPE=float32."
+            "Take DTYPE=float32, or DTYPE=auto, which asks the device."
         )

@@ -2,11 +2,9 @@
 
 import json
 import statistics
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from gpt2.budget import micro_batch, parameter_count, shape_key
+from gpt2.budget import micro_batch, parameter_count, shape_key, state_copies
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
 from scripts.matrix.plan import PlannedRun
@@ -41,32 +39,12 @@ def least_memory_bytes(planned: PlannedRun) -> int | None:
 
     A lower bound: activations come on top. None before the vocabulary is known.
     """
-    vocabulary = padded_vocabulary(planned)
-    if vocabulary is None:
-        return None
-    parameters = parameter_count(planned.settings, vocabulary)
-    logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
-    copies = 2 + state_copies(planned.settings)
-    return FLOAT32_BYTES * (copies * parameters + 2 * logits)
-
-
-def padded_vocabulary(planned: PlannedRun) -> int | None:
-    """Rows of the token embedding; None before the data are prepared."""
     manifest = read_manifest(dataset_folder(**data_arguments(planned.settings)))
     if manifest is None:
         return None
     multiple = planned.settings["VOCAB_MULTIPLE"]
-    return -(-manifest.vocab_size // multiple) * multiple
-
-
-def state_copies(settings: Mapping[str, Any]) -> int:
-    """How many numbers an optimizer keeps for each parameter, at least."""
-    optimizer = settings["OPTIMIZER"]
-    if optimizer == "adamwprune":
-        optimizer = settings["ADAMWPRUNE_BASE"]
-    if optimizer == "sgd":
-        return int(settings["SGD_MOMENTUM"] > 0)
-    if optimizer == "muon":
-        return 1  # on the matrices of the blocks; two elsewhere
-    has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and settings["SPAM_AMSGRAD"])
-    return 3 if has_amsgrad else 2
+    vocabulary = -(-manifest.vocab_size // multiple) * multiple
+    parameters = parameter_count(planned.settings, vocabulary)
+    logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
+    copies = 2 + state_copies(planned.settings)
+    return FLOAT32_BYTES * (copies * parameters + 2 * logits)
