@@ -1,0 +1,162 @@
+"""Memory that a training step takes, by formula, and the largest micro-batch that fits.
+
+The formula counts what autograd keeps of a GPT-2 as gpt2/model.py computes it, tensor by tensor;
+its test holds it against the tensors that PyTorch really keeps. A compiled step keeps less, so for
+that it is a bound from above. Knows no torch.
+
+Shapes: N tokens of a micro-batch, C channels, H heads, T context, L layers, V vocabulary, P
+parameters.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpt2.budget import Batch, parameter_count, state_copies
+from gpt2.speed import Speed
+
+FLOAT32_BYTES = 4
+BFLOAT16_BYTES = 2
+GIB = 1 << 30
+
+# Queries of a block (gpt2/components/blocked_attention.py): half of one is beyond the causal half.
+BLOCK_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A micro-batch that fits, and what it was chosen by."""
+
+    batch: Batch
+    estimated_bytes: int
+    peak_bytes: int | None
+    """Measured by a trial; None where there was none."""
+    budget_bytes: int
+    tried: tuple[int, ...]
+    """The micro-batches that were tried, in order."""
+
+    def __str__(self) -> str:
+        measured = self.peak_bytes if self.peak_bytes is not None else self.estimated_bytes
+        how = "measured" if self.peak_bytes is not None else "estimated"
+        return (
+            f"HYPER_PARAM=auto chose micro-batches of {self.batch.micro}, "
+            f"{self.batch.accumulation} a step: {measured / GIB:.1f} GiB ({how}) of "
+            f"{self.budget_bytes / GIB:.1f} GiB"
+        )
+
+
+def fit_micro_batch(
+    sequences: int,
+    estimate: Callable[[int], int],
+    budget_bytes: int,
+    probe: Callable[[int], int | None] | None,
+) -> Fit:
+    """The largest divisor of `sequences` that fits.
+
+    estimate: bytes by formula, not falling with the size. probe: bytes by trial, None where the
+    memory ran out; without it the formula decides alone. The search starts where the formula says
+    and goes on from there by trial, up or down, so an error of the formula costs trials and
+    nothing else. Raises ValueError if not even one sequence fits.
+    """
+    sizes = [size for size in range(1, sequences + 1) if sequences % size == 0]
+    estimates = [estimate(size) for size in sizes]
+    fitting = [place for place, needed in enumerate(estimates) if needed <= budget_bytes]
+    place = fitting[-1] if fitting else 0
+    if probe is None:
+        if not fitting:
+            raise _too_little(estimates[0], budget_bytes)
+        batch = Batch(sizes[place], sequences // sizes[place])
+        return Fit(batch, estimates[place], None, budget_bytes, ())
+
+    tried: list[int] = []
+
+    def fits(place: int) -> int | None:
+        tried.append(sizes[place])
+        peak = probe(sizes[place])
+        return peak if peak is not None and peak <= budget_bytes else None
+
+    peak = fits(place)
+    if peak is None:
+        while peak is None:
+            if place == 0:
+                raise _too_little(estimates[0], budget_bytes)
+            place -= 1
+            peak = fits(place)
+    else:
+        while place + 1 < len(sizes) and (larger := fits(place + 1)) is not None:
+            place, peak = place + 1, larger
+    batch = Batch(sizes[place], sequences // sizes[place])
+    return Fit(batch, estimates[place], peak, budget_bytes, tuple(tried))
+
+
+def _too_little(needed: int, budget_bytes: int) -> ValueError:
+    return ValueError(
+        f"HYPER_PARAM=auto: not even one sequence fits; it takes about {needed / GIB:.1f} GiB and "
+        f"there are {budget_bytes / GIB:.1f} GiB. Set a smaller BLOCK_SIZE or a smaller model."
+    )
+
+
+def step_bytes(
+    config: Mapping[str, Any], speed: Speed, kernel: str, vocab_size: int, micro_batch: int
+) -> int:
+    """Most bytes of a training step: state, kept activations, and the largest temporaries.
+
+    kernel: what computes the attention, as `attention_in_use` (gpt2/execution.py) names it.
+    """
+    tokens = micro_batch * config["BLOCK_SIZE"]
+    # The gradients that flow back: of the hidden layer twice, and of the residual stream.
+    backward = config["N_EMBD"] * (8 * _item(speed) + 2 * FLOAT32_BYTES)
+    # The embedding, and what the head reads.
+    stem = config["N_EMBD"] * (FLOAT32_BYTES + _item(speed))
+    activations = config["N_LAYER"] * layer_bytes(config, speed, kernel) + stem + backward
+    return (
+        state_bytes(config, speed, vocab_size)
+        + tokens * activations
+        + logit_bytes(config, speed, vocab_size, tokens)
+    )
+
+
+def state_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int) -> int:
+    """Weights, gradients, the optimizer's numbers, and autocast's copies of the weights."""
+    parameters = parameter_count(config, vocab_size)
+    casts = BFLOAT16_BYTES if speed.dtype == "bfloat16" else 0
+    return parameters * (FLOAT32_BYTES * (2 + state_copies(config)) + casts)
+
+
+def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
+    """What autograd keeps of one block, bytes a token."""
+    width, heads, length = config["N_EMBD"], config["N_HEAD"], config["BLOCK_SIZE"]
+    item, has_dropout = _item(speed), config["DROPOUT"] > 0
+    # The input of each norm, which is of the residual stream and in float32; what the norms give
+    # to the products; queries, keys and values; the output of the attention; the hidden layer
+    # before and after GELU.
+    kept = 2 * FLOAT32_BYTES * width + item * width * (2 + 3 + 1 + 4 + 4)
+    # The weights of the attention; with dropout also its mask, and what it left of them. A mask
+    # has the dtype of what it masks on a processor; elsewhere it is smaller.
+    weights = heads * length * (3 if has_dropout else 1)
+    if kernel == "plain":
+        kept += item * weights + length
+    elif kernel == "math":
+        # In float32 whatever the autocast, and so are its own queries and keys.
+        kept += FLOAT32_BYTES * (weights + 2 * width)
+    elif kernel == "blocked":
+        kept += item * heads * (length + min(BLOCK_ROWS, length)) // 2
+    else:
+        kept += FLOAT32_BYTES * heads  # the logarithm of each row's sum
+    if has_dropout:
+        kept += 2 * item * width
+    return kept
+
+
+def logit_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int, tokens: int) -> int:
+    """The logits, their logarithms, and the gradients of both, while all of them exist."""
+    of_token = vocab_size * (2 * FLOAT32_BYTES + _item(speed))
+    if speed.logit_rows is None or speed.logit_rows >= tokens:
+        return tokens * of_token
+    of_hidden = tokens * config["N_EMBD"] * _item(speed)
+    of_weight = FLOAT32_BYTES * vocab_size * config["N_EMBD"]
+    return speed.logit_rows * of_token + of_hidden + of_weight
+
+
+def _item(speed: Speed) -> int:
+    return BFLOAT16_BYTES if speed.dtype == "bfloat16" else FLOAT32_BYTES
