@@ -29,24 +29,29 @@ class CausalSelfAttention(nn.Module):
         self.residual_dropout = nn.Dropout(dropout)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
-        B, T, C = x_BTC.shape
         dropout = self.dropout if self.training else 0.0
-        qkv_BT3C = self.qkv(x_BTC)
-        if self.form == "blocked":
-            assert dropout == 0, "blocked attention has no dropout"
-            return self.projection(blocked_attention(qkv_BT3C, self.n_head))
-        heads = (B, T, self.n_head, C // self.n_head)
-        q_BHTD, k_BHTD, v_BHTD = (
-            part_BTC.view(heads).transpose(1, 2) for part_BTC in qkv_BT3C.split(C, dim=2)
-        )
-        if self.form == "fused":
-            y_BHTD = F.scaled_dot_product_attention(
-                q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=True
-            )
-        else:
-            y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)
-        y_BTC = y_BHTD.transpose(1, 2).reshape(B, T, C)
+        y_BTC = attend(self.qkv(x_BTC), self.n_head, self.form, dropout)
         return self.residual_dropout(self.projection(y_BTC))
+
+
+def attend(qkv_BT3C: Tensor, n_head: int, form: Form, dropout: float) -> Tensor:
+    """Causal attention of all heads, [B, T, C]; `qkv_BT3C` holds queries, keys and values."""
+    if form == "blocked":
+        assert dropout == 0, "blocked attention has no dropout"
+        return blocked_attention(qkv_BT3C, n_head)
+    B, T, C3 = qkv_BT3C.shape
+    C = C3 // 3
+    heads = (B, T, n_head, C // n_head)
+    q_BHTD, k_BHTD, v_BHTD = (
+        part_BTC.view(heads).transpose(1, 2) for part_BTC in qkv_BT3C.split(C, dim=2)
+    )
+    if form == "fused":
+        y_BHTD = F.scaled_dot_product_attention(
+            q_BHTD, k_BHTD, v_BHTD, dropout_p=dropout, is_causal=True
+        )
+    else:
+        y_BHTD = plain_attention(q_BHTD, k_BHTD, v_BHTD, dropout)
+    return y_BHTD.transpose(1, 2).reshape(B, T, C)
 
 
 def plain_attention(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, dropout: float) -> Tensor:

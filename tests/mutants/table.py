@@ -29,3 +29,7 @@ MUTANTS = (
     *EVALUATION,
     *BENCH,
 )
+from tests.mutants.speed import SPEED
+from tests.mutants.training import TRAINING
+
+MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *SPEED, *PRUNING, *SCORING)
