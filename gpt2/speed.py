@@ -19,6 +19,10 @@ CUDNN_CAPABILITIES = ((9, 0), (10, 0))
 # The release after which PyTorch itself prefers it: 9.15.1, as cudnnGetVersion writes it.
 OLDEST_CUDNN = 91501
 
+# The longest context at which blocked attention was measured. What it keeps for the backward pass
+# grows with the square of the context.
+LONGEST_BLOCKED = 2048
+
 # Float32 logits that a GPU holds at a time where LOSS_CHUNKS is 0. With the copies that a loss
 # makes of them about 5 GiB at most; the parts are then 8192 rows at V = 50304, large enough that
 # dividing costs next to nothing (stated: 8 parts of 65536 rows, 0 to 2 %).
@@ -179,7 +183,8 @@ def _attention(
                 "attention forms the whole score matrix while training: PyTorch's fused kernel for "
                 "processors has no dropout"
             )
-        if dtype == "bfloat16" and not has_dropout and not is_compiled:
+        is_plain = not has_dropout and not is_compiled
+        if dtype == "bfloat16" and is_plain and settings["BLOCK_SIZE"] <= LONGEST_BLOCKED:
             return "blocked", ()
         return "fused", ()
     has_cudnn = facts.cudnn is not None and facts.cudnn >= OLDEST_CUDNN

@@ -98,6 +98,12 @@ def test_cudnn_is_not_taken_where_it_may_not_do(change):
     assert speed(replace(H100, cudnn=None)).attention_kernels == ()
 
 
+def test_blocks_are_taken_as_far_as_they_were_measured():
+    assert speed(CPU, BLOCK_SIZE=2048).attention == "blocked"
+    assert speed(CPU, BLOCK_SIZE=2049).attention == "fused"
+    assert speed(CPU, BLOCK_SIZE=2049, ATTENTION="blocked").attention == "blocked"
+
+
 def test_dropout_on_a_processor_is_not_silent():
     decided = speed(CPU, DROPOUT=0.1)
     assert decided.attention == "fused"

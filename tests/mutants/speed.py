@@ -88,8 +88,8 @@ SPEED = (
         mechanism="speed: float32 on a processor keeps its bits",
         defect="blocks in float32 too",
         file=RESOLVE,
-        original='if dtype == "bfloat16" and not has_dropout and not is_compiled:',
-        replacement="if not has_dropout and not is_compiled:",
+        original='if dtype == "bfloat16" and is_plain and',
+        replacement="if is_plain and",
         test=f"{RESOLVE_TESTS}::test_float32_on_a_processor_is_left_to_torch",
     ),
     Mutant(
