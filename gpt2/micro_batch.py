@@ -60,6 +60,9 @@ def gpu_probe(
     def probe(size: int) -> int | None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+        if speed.compile:
+            # Dynamo keeps a compilation for each size, and after a few of them compiles no more.
+            torch._dynamo.reset()
         try:
             rehearse(loss, model, size, speed, device)
         except torch.OutOfMemoryError:

@@ -237,19 +237,26 @@ def test_not_compiled_it_is_the_model_s_own_loss():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("logit_rows", [None, 7], ids=["whole", "parts"])
 @pytest.mark.skipif(
     shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler for torch.compile"
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_compiled_it_is_the_same_function_of_the_same_parameters(tmp_path, monkeypatch):
+def test_compiled_it_is_the_same_function_of_the_same_parameters(tmp_path, monkeypatch, logit_rows):
     import torch._dynamo
 
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     model, eager = model_of(n_layer=1), model_of(n_layer=1)
-    speed = replace(FLOAT32, compile=True)
+    speed = replace(FLOAT32, compile=True, logit_rows=logit_rows)
     set_up(speed, tmp_path / "cache")
+    prepare_model(model, speed)
     loss_of = loss_function(model, speed)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     first_s = rehearse(loss_of, model, 2, speed, "cpu")
+    # One graph: nothing of the step is left to Python.
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["graph_break"]
     assert list(model.state_dict()) == list(eager.state_dict())
     torch._dynamo.utils.counters.clear()
     for seed in range(3):

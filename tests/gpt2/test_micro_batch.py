@@ -95,6 +95,19 @@ def test_an_error_that_is_not_of_memory_is_not_hidden(config, monkeypatch):
         probe(4)
 
 
+def test_trials_of_many_sizes_do_not_use_up_the_compiler(config, monkeypatch):
+    resets = []
+    for name in ("empty_cache", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 0)
+    monkeypatch.setattr(micro_batch, "rehearse", lambda *arguments: None)
+    monkeypatch.setattr(torch._dynamo, "reset", lambda: resets.append(True))
+    for is_compiled in (True, False):
+        speed = replace(SPEED, compile=is_compiled)
+        micro_batch.gpu_probe(model_of(), None, speed, "cuda", 0)(4)
+    assert resets == [True]
+
+
 def test_the_extra_batch_is_part_of_the_step(one_run):
     assert batch_of(one_run(BATCH_SIZE=4, GRADIENT_ACCUMULATION=6)) == Batch(4, 6)
     extended = batch_of(one_run(BATCH_SIZE=4, GRADIENT_ACCUMULATION=6, EXTRA_BATCH_PCT=50))
