@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gpt2.components.attention import CausalSelfAttention, Form
+from gpt2.components.cache import KeyValueCache, LayerCache
 from gpt2.components.feed_forward import FeedForward
 from gpt2.components.normalisation import layer_norm
 from gpt2.loss import chunked_cross_entropy, cross_entropy
@@ -45,8 +46,8 @@ class Block(nn.Module):
         self.feed_forward_norm = layer_norm(shape.n_embd, shape.bias)
         self.feed_forward = FeedForward(shape.n_embd, shape.bias, shape.dropout)
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
-        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC))
+    def forward(self, x_BTC: Tensor, cache: LayerCache | None = None) -> Tensor:
+        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), cache)
         return x_BTC + self.feed_forward(self.feed_forward_norm(x_BTC))
 
 
@@ -92,17 +93,21 @@ class GPT(nn.Module):
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits [B, T, V] of the token after each position. T is at most the block size."""
-        return self.head(self._hidden(tokens_BT))
+        return self.head(self.hidden(tokens_BT))
 
-    def _hidden(self, tokens_BT: Tensor) -> Tensor:
-        """What the head reads: [B, T, C]."""
-        T = tokens_BT.shape[1]
-        assert self.shape.block_size >= T, (T, self.shape.block_size)
-        positions_T = torch.arange(T, device=tokens_BT.device)
+    def hidden(self, tokens_BT: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """What the head reads, [B, T, C]: `head` of any part gives that part's logits.
+
+        With a cache, tokens_BT come after those that are in it, and are added to it.
+        """
+        start = cache.length if cache is not None else 0
+        end = start + tokens_BT.shape[1]
+        assert self.shape.block_size >= end, (end, self.shape.block_size)
+        positions_T = torch.arange(start, end, device=tokens_BT.device)
         x_BTC = self.token_embedding(tokens_BT) + self.position_embedding(positions_T)
         x_BTC = self.embedding_dropout(x_BTC)
-        for block in self.blocks:
-            x_BTC = block(x_BTC)
+        for number, block in enumerate(self.blocks):
+            x_BTC = block(x_BTC, cache.layers[number] if cache is not None else None)
         return self.final_norm(x_BTC)
 
     def loss(self, rows_BT1: Tensor, reduction: str = "mean") -> Tensor:
@@ -112,7 +117,7 @@ class GPT(nn.Module):
         """
         targets_N = rows_BT1[:, 1:].flatten()
         if self.logit_rows is not None and self.logit_rows < len(targets_N):
-            hidden_NC = self._hidden(rows_BT1[:, :-1]).flatten(0, 1)
+            hidden_NC = self.hidden(rows_BT1[:, :-1]).flatten(0, 1)
             return chunked_cross_entropy(
                 hidden_NC, self.head.weight, targets_N, self.logit_rows, reduction
             )

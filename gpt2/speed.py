@@ -114,7 +114,7 @@ def resolve(settings: Mapping[str, Any], facts: Facts, vocab_size: int, micro_ba
     Raises SpeedError, naming the option, what rules it out, and another value.
     """
     notes: list[str] = []
-    dtype = _dtype(settings, facts)
+    dtype = decided_dtype(settings, facts)
     is_compiled, mode = _compile(settings, facts, notes)
     form, kernels = _attention(settings, facts, dtype, is_compiled, notes)
     return Speed(
@@ -133,7 +133,8 @@ def resolve(settings: Mapping[str, Any], facts: Facts, vocab_size: int, micro_ba
     )
 
 
-def _dtype(settings: Mapping[str, Any], facts: Facts) -> str:
+def decided_dtype(settings: Mapping[str, Any], facts: Facts) -> str:
+    """float32 or bfloat16. Raises SpeedError."""
     wanted = settings["DTYPE"]
     if wanted == "auto":
         return "bfloat16" if facts.has_bfloat16 else "float32"

@@ -6,6 +6,7 @@ code: it is checked by its CRC-32s, loaded with `weights_only=True`, and taken o
 that it belongs to this run.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from gpt2.dataset_choice import data_arguments, mirror
 from gpt2.datasets import DataError, Manifest, dataset_folder, read_manifest
 from gpt2.datasets.errors import CORRUPT, MISSING, prepare_command
 from gpt2.datasets.tokenizers import Tokenizer, tokenizer_of
+from gpt2.execution import find_facts
 from gpt2.model import GPT, Shape, padded_vocabulary
+from gpt2.speed import decided_dtype
 from lib.checkpoint import CheckpointError, CheckpointStore, Missing, read_mapped
 from lib.cpu import usable_cores
-from lib.device import Device, check_bfloat16, find_device
+from lib.device import Device, find_device
 from lib.files import sha256_file
 from lib.runs import RunDirectory, short_hash
 
@@ -205,12 +208,13 @@ class Place:
 
 
 def place_of(settings: Mapping[str, Any]) -> Place:
-    """The device and the arithmetic that the options ask for, ready. Raises DeviceError."""
+    """The device and the arithmetic that the options ask for, ready.
+
+    Raises DeviceError, and SpeedError for arithmetic that the device does not have.
+    """
     device = find_device(settings["DEVICE"], settings["DEVICE_MEMORY_GIB"] or 0)
-    if settings["DTYPE"] == "bfloat16":
-        check_bfloat16(device)
     torch.set_num_threads(settings["CPU_THREADS"] or usable_cores())
-    return Place(device, settings["DTYPE"])
+    return Place(device, decided_dtype(settings, find_facts(device, os.environ)))
 
 
 def _sized(name: str, shape: tuple[int, ...] | None) -> str:

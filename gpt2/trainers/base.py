@@ -8,19 +8,29 @@ one loop, and it evaluates, trains or stops according to where the run stands.
 import math
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 
-from gpt2.budget import micro_batch, tokens_per_step, total_steps
+from gpt2.budget import Batch, batch_of, tokens_per_step, total_steps
 from gpt2.cost import model_flops
 from gpt2.datasets.loader import Loader
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
 from gpt2.datasets.shards import Dataset
 from gpt2.evaluate import Evaluation, evaluate
+from gpt2.execution import (
+    attention_in_use,
+    evaluation_scope,
+    forward_scope,
+    loss_function,
+    prepare_model,
+    rehearse,
+)
+from gpt2.micro_batch import choose_micro_batch
 from gpt2.model import GPT
 from gpt2.side_evaluations import SideEvaluations
+from gpt2.speed import Speed
 from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.journal import Journal
@@ -31,6 +41,7 @@ from lib.anatomy import OPTIMIZER, STEP, Anatomy
 from lib.clock import Clock, Durations
 from lib.console import Console
 from lib.device import Device
+from lib.garbage import GarbageCollector
 from lib.matmul import MatmulRate
 from lib.metrics import MetricsWriter
 from lib.optimizers import build_optimizer
@@ -57,6 +68,7 @@ class BaseGPT2Trainer(ABC):
         clock: Clock,
         stop: StopRequests,
         matmul: MatmulRate | None,
+        speed: Speed,
     ) -> None:
         """`settings`: typed Kconfig values, every axis reduced to its one member; `matmul`: what
         the device did in a plain product, where that was measured."""
@@ -69,6 +81,7 @@ class BaseGPT2Trainer(ABC):
         self.clock = clock
         self.stop = stop
         self.matmul = matmul
+        self.speed = speed
         self.anatomy = Anatomy.of(clock, device)
 
         steps = total_steps(settings, len(dataset.train))
@@ -86,10 +99,10 @@ class BaseGPT2Trainer(ABC):
         # Initial weights are drawn on the processor, so that they are equal on every device.
         self.model = self.build_model(generator).to(device.torch_name)
         self.parameters = list(self.model.parameters())
+        prepare_model(self.model, speed)
+        self.attention = attention_in_use(self.model, speed, device.torch_name)
+        self.loss = loss_function(self.model, speed)
         block_size = settings["BLOCK_SIZE"]
-        self.sampler = TrainSampler(
-            dataset.train, block_size, micro_batch(settings), stream_seed(seed, "data")
-        )
         self.windows = ValidationWindows(dataset.validation, block_size)
         self.sampled_windows = ValidationWindows(
             dataset.validation, block_size, settings["EVAL_SAMPLES"]
@@ -104,24 +117,18 @@ class BaseGPT2Trainer(ABC):
             settings,
             self.total_steps,
         )
-        is_gpu = device.kind != "cpu"
-        self.loader = Loader(
-            self.sampler,
-            device.torch_name,
-            settings["PREFETCH"],
-            pin_memory=is_gpu and settings["PIN_MEMORY"],
-        )
         self.training_step = TrainingStep(
             settings,
             self.model,
+            self.loss,
             self.optimizer,
             self.pruner,
-            self.loader,
             device,
             self.anatomy,
             self.total_steps,
-            self.autocast,
+            speed,
         )
+        self.use_batch(batch_of(settings))
         self.flops = model_flops(self.model, block_size)
         self.side_evaluations = SideEvaluations(
             settings, dataset.manifest.tokenizer, device.torch_name, console.line
@@ -133,6 +140,35 @@ class BaseGPT2Trainer(ABC):
     @abstractmethod
     def build_model(self, generator: torch.Generator) -> GPT:
         """The model, on the processor, its initial weights drawn from `generator`."""
+
+    def use_batch(self, batch: Batch) -> None:
+        """Group the sequences of a step in this way from now on; they are the same in every way."""
+        self.batch = batch
+        self.sampler = TrainSampler(
+            self.dataset.train,
+            self.settings["BLOCK_SIZE"],
+            batch.micro,
+            stream_seed(self.settings["SEED"], "data"),
+        )
+        is_gpu = self.device.kind != "cpu"
+        loader = Loader(
+            self.sampler,
+            self.device.torch_name,
+            self.settings["PREFETCH"],
+            pin_memory=is_gpu and self.settings["PIN_MEMORY"],
+        )
+        self.training_step.use_batches(loader, batch.accumulation)
+
+    def prepare_steps(self) -> None:
+        """What must be over before the first step: the search for the micro-batch, compiling."""
+        name = self.device.torch_name
+        if self.speed.fit_micro_batch and self.step == 0:
+            fit = choose_micro_batch(self.settings, self.speed, self.model, self.loss, name)
+            self.use_batch(fit.batch)
+            self.console.line(str(fit))
+        if self.speed.compile:
+            seconds = rehearse(self.loss, self.model, self.batch.micro, self.speed, name)
+            self.clock.add("compile", seconds)
 
     @property
     def window(self) -> Window:
@@ -148,7 +184,7 @@ class BaseGPT2Trainer(ABC):
 
     def data_place(self) -> dict[str, int]:
         """Where the walk through the training split stands; plain numbers."""
-        return self.sampler.place(self.step * self.settings["GRADIENT_ACCUMULATION"])
+        return self.sampler.place(self.step * self.batch.accumulation)
 
     def train(self) -> None:
         """Go on to the last step and its evaluation.
@@ -158,7 +194,9 @@ class BaseGPT2Trainer(ABC):
         """
         self.journal.announce()
         with ExitStack() as stack:
-            stack.callback(self.loader.close)
+            self.prepare_steps()
+            stack.callback(self.training_step.loader.close)
+            garbage = stack.enter_context(GarbageCollector(self.speed.freeze_garbage))
             self.journal.metrics = stack.enter_context(
                 MetricsWriter(self.run.metrics_path, resume_step=self.step)
             )
@@ -175,7 +213,7 @@ class BaseGPT2Trainer(ABC):
                 if self.is_evaluation_due():
                     self._evaluate()
                 else:
-                    self._advance()
+                    self._advance(garbage)
                 if not self.is_evaluation_due():
                     self._evaluate_aside()
                 self.saver.save_if_due()
@@ -191,15 +229,17 @@ class BaseGPT2Trainer(ABC):
             return False
         return self.step == self.total_steps or self.step % self.settings["EVAL_INTERVAL"] == 0
 
-    def _advance(self) -> None:
+    def _advance(self, garbage: GarbageCollector) -> None:
         """One optimizer step, and a log line if one is due."""
         outcome = self.take_step()
+        garbage.settle()
         self.journal.stepped(outcome)
         if self.step == self.total_steps or self.step % self.settings["LOG_INTERVAL"] == 0:
             self.settle()
             with self.clock.measure("log"):
                 self.journal.log(outcome)
                 self.feed.check()
+                garbage.collect()
             self.open_window()
 
     def take_step(self) -> StepOutcome:
@@ -232,9 +272,9 @@ class BaseGPT2Trainer(ABC):
             result = evaluate(
                 self.model,
                 self.windows if self.step == self.total_steps else self.sampled_windows,
-                micro_batch(self.settings),
+                self.batch.micro,
                 self.device.torch_name,
-                self.autocast(),
+                evaluation_scope(self.speed, self.device.torch_name),
                 self._may_go_on,
             )
         if result is None:
@@ -252,7 +292,9 @@ class BaseGPT2Trainer(ABC):
         """Samples and HellaSwag, at the steps that ask for them."""
         is_last = self.step == self.total_steps
         with self.clock.measure("eval"):
-            for shown in self.side_evaluations.due(self.step, is_last, self.model, self.autocast()):
+            # Not the scope of an evaluation: a single token has other kernels than a window.
+            scope = forward_scope(self.speed, self.device.torch_name)
+            for shown in self.side_evaluations.due(self.step, is_last, self.model, scope):
                 self.journal.shown(shown)
 
     def _may_go_on(self) -> bool:
@@ -268,8 +310,3 @@ class BaseGPT2Trainer(ABC):
         """Seconds of training left, from the latest steps; None before the warm-up is over."""
         recent_ms = self.step_times.recent_ms()
         return None if recent_ms is None else (self.total_steps - self.step) * recent_ms / 1e3
-
-    def autocast(self) -> AbstractContextManager[None]:
-        if self.settings["DTYPE"] == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.torch_name, dtype=torch.bfloat16)

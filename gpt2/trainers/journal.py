@@ -45,7 +45,7 @@ class Journal:
             optimizer_bytes=None,
             checkpoint_bytes=None,
             pruning=trainer.pruner.describe(),
-            choices={},
+            choices=self._choices(),
         )
         self.console.block(banner(facts), brief(facts))
         if trainer.device.kind != "cpu" and self.monitor.reason is not None:
@@ -57,12 +57,14 @@ class Journal:
         if trainer.training_step.spikes is not None:
             self.console.line(f"gradient spikes are injected: {trainer.training_step.spikes}")
 
-    def row(self, kind: str, **values: Any) -> None:
-        """A row of metrics.jsonl at this step."""
+    def row(self, kind: str, step: int | None = None, **values: Any) -> None:
+        """A row of metrics.jsonl at this step, or of an earlier one that is known only now."""
         trainer = self.trainer
         assert self.metrics is not None
+        at = trainer.step if step is None else step
+        tokens = at * tokens_per_step(trainer.settings)
         train_s = trainer.clock.seconds.get("train", 0.0)
-        self.metrics.row(kind, trainer.step, trainer.tokens, time_s=train_s, **values)
+        self.metrics.row(kind, at, tokens, time_s=train_s, **values)
 
     def sync(self) -> None:
         """Have the disk hold every row so far."""
@@ -144,6 +146,16 @@ class Journal:
         """A sample, or HellaSwag's result."""
         self.row(shown.kind, **shown.values)
         self.console.line(shown.line)
+
+    def _choices(self) -> dict[str, str]:
+        """Ways to compute the same, for the banner."""
+        speed = self.trainer.speed
+        choices = {"Attention": self.trainer.attention}
+        if speed.compile:
+            choices["Compiled"] = speed.compile_mode or "yes"
+        if speed.logit_rows is not None:
+            choices["Logits"] = f"{speed.logit_rows:,} tokens at a time"
+        return choices
 
     def _split(self) -> MemorySplit:
         trainer = self.trainer

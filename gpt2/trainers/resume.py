@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gpt2.trainers.identity import environment, environment_notes
 from gpt2.trainers.state import restore
-from lib.checkpoint import CheckpointStore, State
+from lib.checkpoint import TRAINING, CheckpointError, CheckpointStore, State
 
 if TYPE_CHECKING:
     from gpt2.trainers.base import BaseGPT2Trainer
@@ -31,6 +31,11 @@ def take_up(trainer: "BaseGPT2Trainer", start_from: str) -> None:
     else:
         path = store.find(start_from)
         state = store.load(path)
+        if state["kind"] != TRAINING:
+            raise CheckpointError(
+                f"{path} holds only weights, from which no training can continue. Name a "
+                "step-*.pt, or latest."
+            )
         trainer.identity.check(state)
         say(f"continuing from {path}, step {state['step']}, as --resume says")
         store.send_back(state["step"], say)

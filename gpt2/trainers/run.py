@@ -1,19 +1,24 @@
 """One run from the device to its outcome: what gpt2/train.py does once the folder is claimed."""
 
 import os
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from gpt2.budget import check_fit, micro_batch, total_steps
-from gpt2.datasets import DataError, open_dataset, verify
-from gpt2.execution import find_facts, prepare_model, set_up
+from gpt2.datasets import open_dataset, verify
+from gpt2.execution import find_facts, set_up
+from gpt2.instruments import measured_matmul
+from gpt2.latency import measure_after_training
 from gpt2.model import padded_vocabulary
 from gpt2.ready import ready
 from gpt2.speed import Speed, resolve
-from gpt2.trainers.base import BaseGPT2Trainer, Diverged
+from gpt2.trained import Place
+from gpt2.trainers.base import BaseGPT2Trainer
+from gpt2.trainers.finite import Diverged
+from gpt2.trainers.identity import Identity
+from gpt2.trainers.resume import LATEST, take_up
 from gpt2.trainers.summary import describe_run, describe_training
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
 from lib.arms import target_sparsity
@@ -25,6 +30,7 @@ from lib.memory import reset_peak
 from lib.provenance import hardware
 from lib.pruning import check_outcome
 from lib.runs import RunDirectory
+from lib.signals import StopRequests
 
 
 @dataclass(frozen=True)
@@ -51,24 +57,30 @@ class Outcome:
 
 def train_run(
     run: RunDirectory,
+    relevant: dict[str, Any],
     config_hash: str,
     settings: dict[str, Any],
     console: Console,
-    started: float,
+    clock: Clock,
+    stop: StopRequests,
+    start_from: str = LATEST,
 ) -> Outcome:
-    """Train `settings` in `run`. `started`: `time.perf_counter()` when the command began.
+    """Train `settings` in `run`, continuing from where `start_from` says (gpt2/trainers/resume.py).
 
-    Raises ValueError (with an exit status) or OSError for what a person can mend.
+    `relevant`: the symbols that can change a result. Raises ValueError (with an exit status) or
+    OSError for what a person can mend, Stopped after a signal.
     """
-    clock = Clock()
     console.line(run.name)
     device, folder = ready(settings, console.line)
     dataset = open_dataset(folder)
     vocabulary = padded_vocabulary(dataset.manifest.vocab_size, settings["VOCAB_MULTIPLE"])
     speed = resolve(settings, find_facts(device, os.environ), vocabulary, micro_batch(settings))
     set_up_torch(settings, speed)
-    for line in speed.describe():
-        console.line(line)
+    decided, *notes = speed.describe()
+    console.log(decided)
+    for note in notes:
+        console.line(note)
+    settings = settings | {"DTYPE": speed.dtype}
     # A byte that changed on the disk since the preparation would train on something else.
     verify(dataset)
     check_fit(settings, total_steps(settings, len(dataset.train)))
@@ -84,28 +96,37 @@ def train_run(
             },
         }
     )
+    identity = Identity(config_hash, relevant, dataset.manifest.hash)
     trainer: BaseGPT2Trainer | None = None
     try:
+        matmul = measured_matmul(settings, device)
         reset_peak(torch.device(device.torch_name))
-        decided = settings | {"DTYPE": speed.dtype}
-        trainer = VanillaGPT2Trainer(decided, run, dataset, device, console, clock)
-        prepare_model(trainer.model, speed)
-        clock.add("startup", time.perf_counter() - started)
+        trainer = VanillaGPT2Trainer(
+            settings, identity, run, dataset, device, console, clock, stop, matmul, speed
+        )
+        take_up(trainer, start_from)
+        clock.add("startup", clock.attempt_s())
         trainer.train()
         reason = check_outcome(trainer.pruner, target_sparsity(settings))
         status = "done" if reason is None else "failed"
     except Diverged as error:
         status, reason = "diverged", str(error)
-    except DataError:
-        # Mended by preparing the data anew, so the run itself has not ended.
-        raise
     except ValueError as error:
+        if hasattr(error, "exit_status"):
+            # A person can mend it (data, a checkpoint, the disk), so the run has not ended.
+            raise
         # Of a frozen configuration: the same command would end in the same way again.
         status, reason = "failed", str(error)
     except torch.OutOfMemoryError as error:
         size = micro_batch(settings)
         status, reason = "oom", f"out of memory at {size} sequences in a micro-batch: {error}"
-    measured = describe_training(trainer, started) if trainer is not None else {}
+    measured = describe_training(trainer) if trainer is not None else {}
+    for doubt in measured["throughput"]["doubts"] if measured else ():
+        console.line(f"doubtful: {doubt}")
+    if trainer is not None and status == "done":
+        # After the summary's clocks were read: it is no part of the training.
+        place = Place(device, settings["DTYPE"])
+        measure_after_training(run, trainer.model, trainer.step, settings, place, console.line)
     return Outcome(status, reason, measured)
 
 

@@ -121,7 +121,7 @@ class Saver:
         for saved in self.writer.finished():
             self.trainer.journal.row(
                 "checkpoint",
-                saved_step=saved.step,
+                saved.step,
                 bytes=saved.bytes,
                 stall_s=saved.stall_s,
                 write_s=saved.write_s,

@@ -7,6 +7,7 @@ forgets something looks right: without the data position a small model ends with
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gpt2.budget import Batch
 from gpt2.evaluate import Evaluation
 from gpt2.trainers.identity import environment
 from lib.checkpoint import SCHEMA, TRAINING, WEIGHTS, State
@@ -39,6 +40,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         "kind": TRAINING,
         "evaluated_step": trainer.evaluated_step,
         "evaluation": trainer.last_evaluation and asdict(trainer.last_evaluation),
+        "batch": asdict(trainer.batch),
         "data": trainer.data_place(),
         "optimizer": trainer.optimizer.state_dict(),
         "pruner": trainer.pruner.state_dict(),
@@ -66,6 +68,8 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     trainer.evaluated_step = state["evaluated_step"]
     evaluation = state["evaluation"]
     trainer.last_evaluation = None if evaluation is None else Evaluation(**evaluation)
+    # What a search found before the first step holds for the whole run.
+    trainer.use_batch(Batch(**state["batch"]))
     trainer.sampler.check_place(state["data"])
     assert state["data"] == trainer.data_place(), (state["data"], trainer.data_place())
     trainer.clock.load_state_dict(state["clock"])

@@ -5,8 +5,6 @@ conditioning; clip by the global norm; stop on a value that is not finite; updat
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +12,11 @@ import torch
 from torch import Tensor
 
 from gpt2.datasets.loader import Loader
+from gpt2.execution import Loss, forward_scope, step_scope
 from gpt2.instruments import gradient_monitor
 from gpt2.model import GPT
 from gpt2.schedule import learning_rate
+from gpt2.speed import Speed
 from gpt2.spikes import spikes_of
 from gpt2.trainers.finite import finite_check
 from gpt2.trainers.window import Window
@@ -43,37 +43,44 @@ class TrainingStep:
         self,
         settings: dict[str, Any],
         model: GPT,
+        loss: Loss,
         optimizer: torch.optim.Optimizer,
         pruner: Pruner,
-        loader: Loader,
         device: Device,
         anatomy: Anatomy,
         total_steps: int,
-        autocast: Callable[[], AbstractContextManager[None]],
+        speed: Speed,
     ) -> None:
-        """`settings`: typed Kconfig values of one run; `autocast`: around each forward pass."""
+        """`settings`: typed Kconfig values of one run; `loss`: the model's, or that compiled."""
         self.settings = settings
         self.model = model
         self.parameters = list(model.parameters())
         self.optimizer = optimizer
         self.pruner = pruner
-        self.loader = loader
         self.device = device
         self.anatomy = anatomy
         self.total_steps = total_steps
-        self.autocast = autocast
+        self.loss = loss
+        self.step_scope = step_scope(speed, device.torch_name)
+        self.forward_scope = forward_scope(speed, device.torch_name)
         self.spikes = spikes_of(settings)
         self.gradients = gradient_monitor(settings, model.named_parameters())
         self.window = Window(device.torch_name)
         self.check = finite_check(optimizer, device.torch_name)
         self._has_checked_gradients = False
 
+    def use_batches(self, loader: Loader, accumulation: int) -> None:
+        """Take micro-batches from this loader, so many in a step."""
+        self.loader = loader
+        self.accumulation = accumulation
+
     def __call__(self, step: int) -> StepOutcome:
         """Optimizer step `step` (1-based). Raises Diverged; the weights stay as before the step."""
         rate = self._learning_rate(step)
         set_learning_rate(self.optimizer, rate)
         factor = self.spikes.factor_of(step) if self.spikes else None
-        loss = self._accumulate_gradients(step, factor)
+        with self.step_scope:
+            loss = self._accumulate_gradients(step, factor)
         if not self._has_checked_gradients:
             # A parameter without a gradient would keep its initial value, silently.
             check_gradients(self.model.named_parameters())
@@ -111,14 +118,14 @@ class TrainingStep:
 
         factor: of the first micro-batch's gradient, where a spike is due. The loss is the true one.
         """
-        count = self.settings["GRADIENT_ACCUMULATION"]
+        count = self.accumulation
         total = torch.zeros((), device=self.device.torch_name)
         for micro_step in range(count):
             with self.anatomy.part(DATA):
                 rows_BT1 = self.loader.rows((step - 1) * count + micro_step)
             with self.anatomy.part(FORWARD_BACKWARD):
-                with self.autocast():
-                    loss = self.model.loss(rows_BT1) / count
+                with self.forward_scope:
+                    loss = self.loss(rows_BT1) / count
                 is_spike = factor is not None and micro_step == 0
                 (loss * factor if is_spike else loss).backward()
             total += loss.detach()

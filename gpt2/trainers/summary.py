@@ -59,6 +59,8 @@ def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:
         },
         "pruning": _achieved(sparsity, total),
         "spikes": _spikes(trainer),
+        "speed": trainer.speed.summary() | {"attention_in_use": trainer.attention},
+        "batch": asdict(trainer.batch),
         "time": _times(trainer),
         "memory": _memory(trainer),
         "throughput": _throughput(trainer, sparsity),

@@ -6,6 +6,7 @@ between the steps of a run (log lines, evaluations, checkpoints) does not happen
 """
 
 import io
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,11 @@ from typing import Any, Self
 
 import torch
 
+from gpt2.budget import micro_batch
 from gpt2.datasets.shards import Dataset
+from gpt2.execution import find_facts, set_up
+from gpt2.model import padded_vocabulary
+from gpt2.speed import resolve
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.state import capture
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
@@ -36,8 +41,12 @@ class OurLoop:
         run = RunDirectory(folder)
         self._console = Console(run.log_path, "", io.StringIO())
         identity = Identity("", {}, dataset.manifest.hash)
+        vocabulary = padded_vocabulary(dataset.manifest.vocab_size, settings["VOCAB_MULTIPLE"])
+        facts = find_facts(device, os.environ)
+        speed = resolve(settings, facts, vocabulary, micro_batch(settings))
+        set_up(speed, folder / "inductor")
         self._trainer = VanillaGPT2Trainer(
-            dict(settings),
+            dict(settings) | {"DTYPE": speed.dtype},
             identity,
             run,
             dataset,
@@ -46,7 +55,9 @@ class OurLoop:
             Clock(time.perf_counter()),
             StopRequests(),
             matmul=None,
+            speed=speed,
         )
+        self._trainer.prepare_steps()
         self.model = self._trainer.model
         self.model.train()
 
@@ -54,7 +65,7 @@ class OurLoop:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._trainer.loader.close()
+        self._trainer.training_step.loader.close()
         self._console.__exit__(*exception)
 
     def initial_weights(self) -> dict[str, torch.Tensor]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gpt2.budget import parameter_count, tokens_per_step
-from scripts.matrix.estimate import FLOAT32_BYTES, padded_vocabulary, state_copies
+from gpt2.budget import parameter_count, state_copies, tokens_per_step
+from scripts.matrix.estimate import FLOAT32_BYTES, padded_vocabulary
 from scripts.matrix.plan import Plan, PlannedRun
 
 # The newest two, and the one that is being written beside them.

@@ -39,12 +39,19 @@ def least_memory_bytes(planned: PlannedRun) -> int | None:
 
     A lower bound: activations come on top. None before the vocabulary is known.
     """
-    manifest = read_manifest(dataset_folder(**data_arguments(planned.settings)))
-    if manifest is None:
+    vocabulary = padded_vocabulary(planned)
+    if vocabulary is None:
         return None
-    multiple = planned.settings["VOCAB_MULTIPLE"]
-    vocabulary = -(-manifest.vocab_size // multiple) * multiple
     parameters = parameter_count(planned.settings, vocabulary)
     logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
     copies = 2 + state_copies(planned.settings)
     return FLOAT32_BYTES * (copies * parameters + 2 * logits)
+
+
+def padded_vocabulary(planned: PlannedRun) -> int | None:
+    """Rows of the token embedding; None before the data are prepared."""
+    manifest = read_manifest(dataset_folder(**data_arguments(planned.settings)))
+    if manifest is None:
+        return None
+    multiple = planned.settings["VOCAB_MULTIPLE"]
+    return -(-manifest.vocab_size // multiple) * multiple

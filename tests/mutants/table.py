@@ -11,6 +11,7 @@ from tests.mutants.pruning import PRUNING
 from tests.mutants.resuming import RESUMING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
+from tests.mutants.speed import SPEED
 from tests.mutants.trackers import TRACKERS
 from tests.mutants.training import TRAINING
 
@@ -21,6 +22,7 @@ MUTANTS = (
     *TRAINING,
     *CHECKPOINTS,
     *RESUMING,
+    *SPEED,
     *PRUNING,
     *SCORING,
     *DATA,
@@ -29,7 +31,3 @@ MUTANTS = (
     *EVALUATION,
     *BENCH,
 )
-from tests.mutants.speed import SPEED
-from tests.mutants.training import TRAINING
-
-MUTANTS = (*GROUPS, *OPTIMIZERS, *SPAM, *TRAINING, *SPEED, *PRUNING, *SCORING)
