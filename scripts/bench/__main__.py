@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gpt2.trainers.run import set_up_torch
+import torch
+
 from lib.cli import ROOT, guarded
 from lib.device import find_device
 from lib.kconfig import Layer, load_tree, overrides_from_environment
 from scripts.bench import checkpoints, loader, loss, memory, startup, training
 from scripts.bench.conditions import Conditions, load_average
-from scripts.bench.context import Context
+from scripts.bench.context import Context, threads_of
 from scripts.bench.findings import Section
 from scripts.bench.page import write_place
 
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="bitterbench-bench-") as folder:
             tree, only = load_tree(ROOT), choice.workload
             context = Context(device, options.fast, only, Path(folder), tree, overrides)
-            set_up_torch(context.settings({}))
+            # Of this process; each loop that has one of its own takes as many.
+            torch.set_num_threads(threads_of(context.settings({})))
             conditions = Conditions.now(context.torch_device, load)
             if conditions.is_busy and choice == choices[0]:
                 print(f"warning: {conditions.load_sentence}", file=sys.stderr)

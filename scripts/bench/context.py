@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from lib.arms import settings_of
+from lib.cpu import usable_cores
 from lib.device import Device, DeviceError, check_bfloat16
 from lib.kconfig import Configuration, Layer, Tree, override_layer
 from scripts.bench.workloads import FAST, ON_A_GPU, ON_A_PROCESSOR, Workload
@@ -73,3 +74,8 @@ class Context:
         arithmetic = {"DTYPE": "bfloat16" if self.has_bfloat16 else "float32"}
         layers = [override_layer(list((arithmetic | fixed).items()), LABEL), self.overrides]
         return self.tree.resolve(layers)
+
+
+def threads_of(settings: Mapping[str, Any]) -> int:
+    """Threads that a run with these settings takes, and so whatever it is compared to."""
+    return settings["CPU_THREADS"] or usable_cores()

@@ -22,6 +22,7 @@ from scripts.bench.timing import (
     medians,
     plan,
     ratio_of,
+    subject,
     timed,
 )
 
@@ -64,7 +65,8 @@ def measure(context: Context) -> Section:
     steps = [timed(work) for work in works]
     slowest_ms = max(block(step, device, WARM_UP)[0] for step in steps)
     repetitions, rounds = plan(slowest_ms, len(steps), FAST if context.is_fast else PACE)
-    blocks = interleave(steps, device, repetitions=repetitions, rounds=rounds)
+    subjects = [subject(step, device) for step in steps]
+    blocks = interleave(subjects, repetitions=repetitions, rounds=rounds)
     blocks_ms = [[phase_ms for (phase_ms,) in subject] for subject in blocks]
     typical_ms = [medians(subject)[0] for subject in blocks]
 

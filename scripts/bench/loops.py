@@ -1,22 +1,19 @@
-"""The two loops of a workload, each as a thing that takes one step after another."""
+"""The plain loop as a thing that takes one step after another, and what both loops train on."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from gpt2.budget import tokens_per_step
-from gpt2.cost import model_flops
-from gpt2.datasets import Dataset
+from gpt2.datasets import Dataset, TrainSampler
 from gpt2.model import padded_vocabulary
-from lib.flops import PALM
-from scripts.bench.context import Context
+from lib.rng import stream_seed
 from scripts.bench.data import make_dataset
-from scripts.bench.our_loop import OurLoop
-from scripts.bench.plain_loop import PlainGPT, Said, open_tokens, plain_loop
-from scripts.bench.timing import Step, timed
+from scripts.bench.plain_loop import PlainGPT, Said, get_batch, open_tokens, plain_loop
 from scripts.bench.workloads import Workload
 
 # Longer than any measurement, so that none comes to the end of its schedule.
@@ -36,52 +33,55 @@ def train_file(dataset: Dataset) -> Path:
     return dataset.folder / shard.file
 
 
+Batches = Callable[[], tuple[Tensor, Tensor]]
+"""x_BT and y_BT of the next micro-batch, int64, on the device."""
+
+
+def random_windows(
+    dataset: Dataset, settings: Mapping[str, Any], device: torch.device, seed: int
+) -> Batches:
+    """Those of the plain loop: anywhere in the training split."""
+    tokens, generator = open_tokens(train_file(dataset)), torch.Generator().manual_seed(seed)
+    size = settings["BLOCK_SIZE"], settings["BATCH_SIZE"]
+    return lambda: get_batch(tokens, *size, device, generator)
+
+
+def our_windows(dataset: Dataset, settings: Mapping[str, Any], device: torch.device) -> Batches:
+    """Those that our trainer takes with the same settings, in its order."""
+    seed = stream_seed(settings["SEED"], "data")
+    sampler = TrainSampler(dataset.train, settings["BLOCK_SIZE"], settings["BATCH_SIZE"], seed)
+    indices = count()
+
+    def batch() -> tuple[Tensor, Tensor]:
+        rows = sampler.batch(next(indices)).astype(np.int64)
+        rows_BT1 = torch.from_numpy(rows).to(device)
+        return rows_BT1[:, :-1].contiguous(), rows_BT1[:, 1:].contiguous()
+
+    return batch
+
+
 class PlainLoop:
     """The plain loop before its first step."""
 
     def __init__(
         self,
         settings: Mapping[str, Any],
-        dataset: Dataset,
+        vocab_size: int,
         device: torch.device,
-        seed: int,
-        weights: Mapping[str, torch.Tensor] | None,
+        batches: Batches,
+        weights: Mapping[str, Tensor] | None,
     ) -> None:
-        """seed: of the windows; weights: of our model by name, None for PyTorch's own."""
-        vocab_size = dataset.manifest.vocab_size
+        """vocab_size: of the tokenizer; weights: of our model by name, None for PyTorch's own."""
         self.model = PlainGPT(settings, padded_vocabulary(vocab_size, settings["VOCAB_MULTIPLE"]))
         if weights is not None:
             # Strict: a parameter that only one of the two has would make them different models.
             self.model.load_state_dict(weights)
         self.model.to(device)
-        tokens = open_tokens(train_file(dataset))
-        self._steps = plain_loop(self.model, tokens, settings, seed)
+        self._steps = plain_loop(self.model, batches, settings)
 
     def step(self) -> Said:
         """One optimizer step."""
         return next(self._steps)
 
-
-class Loops:
-    """Ours, the plain one and its twin, from one set of initial weights."""
-
-    def __init__(self, context: Context, workload: Workload, stack: ExitStack) -> None:
-        """stack: closes what is opened here."""
-        settings = context.settings(LENGTH | workload.ours)
-        plain_settings = context.settings(LENGTH | dict(workload.options))
-        self.tokens = tokens_per_step(settings)
-        assert self.tokens == tokens_per_step(plain_settings), workload.name
-        folder = context.folder / workload.key
-        dataset = workload_data(workload, folder / "data")
-        self.ours = stack.enter_context(OurLoop(settings, dataset, context.device, folder / "run"))
-        weights = self.ours.initial_weights()
-        self.plain, self.twin = (
-            PlainLoop(plain_settings, dataset, context.torch_device, seed, weights)
-            for seed in (1, 2)
-        )
-        self.flops = model_flops(self.ours.model, settings["BLOCK_SIZE"]).training(PALM)
-        self.dtype = torch.bfloat16 if settings["DTYPE"] == "bfloat16" else torch.float32
-
-    def steps(self) -> list[Step]:
-        """One training step each: the plain loop, ours, the twin."""
-        return [timed(loop.step) for loop in (self.plain, self.ours, self.twin)]
+    def settle(self) -> None:
+        """Nothing: this loop keeps nothing to be read later."""

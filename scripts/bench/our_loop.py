@@ -20,6 +20,7 @@ from gpt2.execution import find_facts, set_up
 from gpt2.model import padded_vocabulary
 from gpt2.speed import resolve
 from gpt2.trainers.identity import Identity
+from gpt2.trainers.run import set_up_torch
 from gpt2.trainers.state import capture
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
 from lib.checkpoint import State
@@ -36,7 +37,12 @@ class OurLoop:
     def __init__(
         self, settings: Mapping[str, Any], dataset: Dataset, device: Device, folder: Path
     ) -> None:
-        """folder: of the run; must not be there yet."""
+        """folder: of the run; must not be there yet.
+
+        Also puts PyTorch's switches for the whole process, as a run does: what is measured beside
+        this loop in one process has them too.
+        """
+        set_up_torch(dict(settings))
         folder.mkdir(parents=True)
         run = RunDirectory(folder)
         self._console = Console(run.log_path, "", io.StringIO())
@@ -75,6 +81,10 @@ class OurLoop:
     def step(self) -> None:
         """One optimizer step. On a GPU it may return before the work is done."""
         self._trainer.take_step()
+
+    def settle(self) -> None:
+        """What a run does where a log line is due: wait for the steps and read their times."""
+        self._trainer.settle()
 
     def read(self) -> dict[str, float]:
         """Means since the last reading: loss, gradient_norm. Waits for the device."""

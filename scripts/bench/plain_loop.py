@@ -12,7 +12,7 @@ Read top to bottom. Shapes: B sequences, T tokens, C channels, V vocabulary.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,15 +142,13 @@ class Said(NamedTuple):
 
 
 def plain_loop(
-    model: PlainGPT, tokens: np.memmap, settings: Mapping[str, Any], seed: int
+    model: PlainGPT, next_batch: Callable[[], tuple[Tensor, Tensor]], settings: Mapping[str, Any]
 ) -> Iterator[Said]:
-    """Train; yields after every optimizer step. seed: of the windows."""
+    """Train; yields after every optimizer step. next_batch: as `get_batch`, its arguments given."""
     device = model.head.weight.device
     is_gpu = device.type == "cuda"
-    block_size, batch_size = settings["BLOCK_SIZE"], settings["BATCH_SIZE"]
     accumulation = settings["GRADIENT_ACCUMULATION"]
     grad_clip = settings["GRAD_CLIP"] or math.inf  # 0 clips nothing
-    generator = torch.Generator().manual_seed(seed)
 
     # matrices and embeddings decay, biases and norms do not
     matrices = [p for p in model.parameters() if p.dim() >= 2]
@@ -174,7 +172,7 @@ def plain_loop(
     model.train()
     loss_read = math.nan
     step = 0
-    x, y = get_batch(tokens, block_size, batch_size, device, generator)
+    x, y = next_batch()
     while True:
         for group in optimizer.param_groups:
             group["lr"] = get_lr(step, settings)
@@ -183,7 +181,7 @@ def plain_loop(
             with autocast:
                 loss = forward(x, y) / accumulation
             # the next batch, while a GPU still works on this one
-            x, y = get_batch(tokens, block_size, batch_size, device, generator)
+            x, y = next_batch()
             loss.backward()
 
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip)

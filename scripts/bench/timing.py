@@ -153,20 +153,28 @@ def block(
     return typical(clock.read_ms())
 
 
+Subject = Callable[[int], list[float]]
+"""What is compared: does a block of so many repetitions, returns its phases in ms."""
+
+
+def subject(step: Step, device: torch.device, typical: Typical = medians) -> Subject:
+    """A subject that is a step of this process."""
+    return lambda repetitions: block(step, device, repetitions, typical)
+
+
 def interleave(
-    steps: Sequence[Step],
-    device: torch.device,
-    *,
-    repetitions: int,
-    rounds: int,
-    typical: Typical = medians,
+    subjects: Sequence[Subject], *, repetitions: int, rounds: int, pause_s: float = 0.0
 ) -> list[list[list[float]]]:
-    """By subject its blocks in the order of time; a round goes through all subjects and back."""
-    blocks: list[list[list[float]]] = [[] for _ in steps]
-    there = list(range(len(steps)))
+    """By subject its blocks in the order of time; a round goes through all subjects and back.
+
+    pause_s: before each block, for subjects whose threads go on spinning for a while.
+    """
+    blocks: list[list[list[float]]] = [[] for _ in subjects]
+    there = list(range(len(subjects)))
     for _ in range(rounds):
         for which in there + there[::-1]:
-            blocks[which].append(block(steps[which], device, repetitions, typical))
+            time.sleep(pause_s)
+            blocks[which].append(subjects[which](repetitions))
     return blocks
 
 
@@ -182,7 +190,8 @@ def compare(first: Step, second: Step, device: torch.device, pace: Pace) -> Comp
     """Measure both, interleaved as A B B A, after a warm-up."""
     slowest_ms = max(_warm_up(step, device) for step in (first, second))
     repetitions, rounds = plan(slowest_ms, 2, pace)
-    blocks = interleave((first, second), device, repetitions=repetitions, rounds=rounds)
+    subjects = [subject(step, device) for step in (first, second)]
+    blocks = interleave(subjects, repetitions=repetitions, rounds=rounds)
     return Comparison(medians(blocks[0]), medians(blocks[1]), blocks[0], blocks[1])
 
 

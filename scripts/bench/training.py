@@ -1,16 +1,14 @@
 """Tokens a second: a step of our trainer beside a step of the plain loop.
 
-One process, one set of initial weights, the same tokens in a step. Blocks of steps alternate: the
-plain loop, ours, the plain loop's twin, a matrix product, and back. The twin is the control: equal
-things must read equal, or nothing else here means anything. The clock runs only around steps; log
-lines, evaluations and checkpoints are measured apart.
+One set of initial weights, the same tokens in a step, a process for each loop. Blocks of steps
+alternate: the plain loop, ours, the plain loop's twin, a matrix product, and back. The twin is the
+control: equal things must read equal, or nothing else here means anything. The clock runs only
+around steps; log lines, evaluations and checkpoints are measured apart.
 """
 
-import gc
 import statistics
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -20,18 +18,19 @@ from lib.device import Device
 from scripts.bench.conditions import clock_speed
 from scripts.bench.context import Context
 from scripts.bench.findings import Finding, Section, at_least, at_most, control, judged
-from scripts.bench.loops import Loops
+from scripts.bench.loops import workload_data
 from scripts.bench.matmul import Product, fastest_product
 from scripts.bench.timing import (
     Pace,
     Ratio,
-    Step,
-    block,
     interleave,
     means,
     plan,
     ratio_of,
+    subject,
 )
+from scripts.bench.worker import Facts
+from scripts.bench.workers import Worker, start
 from scripts.bench.workloads import Workload
 
 # Where the plain loop's twin is off by more, the measurement is void.
@@ -47,8 +46,9 @@ WARM_UP_STEPS = 20
 FEWEST_WARM_UP_STEPS = 5
 WARM_UP_S = 30.0
 
-SYNC_STEPS = 10
-SYNC = "called a synchronizing"  # as torch warns of it
+WAITING_STEPS = 10
+# A team of threads spins for up to 0.2 s before it sleeps (Intel's OpenMP; GNU's some ms).
+PAUSE_S = 0.3
 
 PLAIN, OURS, TWIN, PRODUCT = range(4)
 
@@ -103,60 +103,69 @@ def measure(context: Context) -> Section:
             print(finding, flush=True)
         findings += found
         notes.append(note)
-        # Now that nothing holds its models any more.
-        gc.collect()
-        if context.device.kind != "cpu":
-            # The next model is compiled anew, and not counted as a recompilation of this one.
-            torch.compiler.reset()
-            torch.cuda.empty_cache()
     return Section(findings, notes)
 
 
 def _measured(context: Context, workload: Workload, pace: Pace) -> tuple[list[Finding], str]:
     """The lines of one workload, and how they were measured."""
     before = clock_speed(context.torch_device)
+    data, weights = (context.folder / f"{workload.key}-{name}" for name in ("data", "weights.pt"))
+    workload_data(workload, data)
     with ExitStack() as stack:
-        loops = Loops(context, workload, stack)
-        times = time_loops(loops, context, pace)
+        ours = stack.enter_context(
+            start(context, workload, "ours", data=data, weights=weights, seed=0)
+        )
+        facts = ours.facts()
+        plain, twin = (
+            stack.enter_context(
+                start(context, workload, "plain", data=data, weights=weights, seed=seed)
+            )
+            for seed in (1, 2)
+        )
+        for other in (plain.facts(), twin.facts()):
+            same = (other.parameters, other.tokens) == (facts.parameters, facts.tokens)
+            assert same, f"{workload.name}: {other} beside {facts}"
+        times = time_loops((plain, ours, twin), facts, context, pace)
         found = list(describe(times, workload, context))
         if context.device.kind != "cpu":
-            found.append(_syncs(loops, workload))
+            found.append(_waits(ours, plain, workload))
     after = clock_speed(context.torch_device)
     clocks = f"; clock {before} before, {after} after" if before else ""
-    dtype = str(times.product.dtype).removeprefix("torch.")
-    note = f"{workload.name}: rounds: {times.rounds}; matmul {times.product}, {dtype}{clocks}."
+    note = (
+        f"{workload.name}: rounds: {times.rounds}; matmul {times.product}, {facts.dtype}{clocks}."
+    )
     return found, note
 
 
-def time_loops(loops: Loops, context: Context, pace: Pace) -> Timed:
-    """Warm up, then measure in rounds."""
+def time_loops(loops: Sequence[Worker], facts: Facts, context: Context, pace: Pace) -> Timed:
+    """Warm up, then measure in rounds. loops: plain, ours, twin."""
     device = context.torch_device
-    steps = loops.steps()
-    slowest_ms = max(_warm_up(step, device, context) for step in steps)
-    product, product_ms = fastest_product(device, loops.dtype, is_fast=context.is_fast)
+    slowest_ms = max(_warm_up(loop, context) for loop in loops)
+    dtype = torch.bfloat16 if facts.dtype == "bfloat16" else torch.float32
+    product, product_ms = fastest_product(device, dtype, is_fast=context.is_fast)
     # A repetition of it shall take about as long as one of a loop.
     count = max(1, round(slowest_ms / product_ms))
-    repetitions, rounds = plan(slowest_ms, len(steps) + 1, pace)
+    products = subject(product.step(count), device, means)
+    repetitions, rounds = plan(slowest_ms, len(loops) + 1, pace)
     blocks = interleave(
-        [*steps, product.step(count)],
-        device,
+        [*(loop.block for loop in loops), products],
         repetitions=repetitions,
         rounds=rounds,
-        typical=means,
+        pause_s=0.0 if context.is_fast else PAUSE_S,
     )
-    blocks_ms = [[phase_ms for (phase_ms,) in subject] for subject in blocks]
-    return Timed(blocks_ms, loops.tokens, loops.flops, product, count)
+    blocks_ms = [[phase_ms for (phase_ms,) in found] for found in blocks]
+    return Timed(blocks_ms, facts.tokens, facts.flops, product, count)
 
 
-def _warm_up(step: Step, device: torch.device, context: Context) -> float:
+def _warm_up(loop: Worker, context: Context) -> float:
     """Milliseconds of the fastest step after the first, which compiles and allocates."""
-    start = time.perf_counter()
+    begin = time.perf_counter()
     milliseconds = []
     for count in range(2 if context.is_fast else WARM_UP_STEPS):
-        is_late = time.perf_counter() - start > WARM_UP_S
+        is_late = time.perf_counter() - begin > WARM_UP_S
         if count >= FEWEST_WARM_UP_STEPS and is_late:
             break
-        milliseconds.append(sum(block(step, device, 1)))
+        milliseconds += loop.block(1)
     return min(milliseconds[1:])
 
 
@@ -193,24 +202,13 @@ def describe(measured: Timed, workload: Workload, context: Context) -> Iterator[
     )
 
 
-def _syncs(loops: Loops, workload: Workload) -> Finding:
-    """How often a step makes the host wait for the GPU; evaluated over steps without a log line."""
-    counts = []
-    for work in (loops.ours.step, loops.plain.step):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            torch.cuda.set_sync_debug_mode("warn")
-            try:
-                for _ in range(SYNC_STEPS):
-                    work()
-            finally:
-                torch.cuda.set_sync_debug_mode("default")
-        counts.append(sum(SYNC in str(warning.message) for warning in caught))
-    mine, theirs = counts
+def _waits(ours: Worker, plain: Worker, workload: Workload) -> Finding:
+    """How often a step makes the host wait for the GPU, over steps without a log line."""
+    mine, theirs = (loop.waits_in(WAITING_STEPS) for loop in (ours, plain))
     goal = at_most(0)
     return Finding(
         workload.name,
-        f"waits of the host in {SYNC_STEPS} steps",
+        f"waits of the host in {WAITING_STEPS} steps",
         str(mine),
         str(theirs),
         goal=goal,
@@ -236,9 +234,10 @@ def _notes(context: Context) -> Iterator[str]:
         "its default for the device."
     )
     yield (
-        "Same model, same initial weights, same tokens in a step, no dropout, one process, the "
-        "same number of threads; blocks in the order plain, ours, twin, matmul and back. Rates "
-        "are medians over blocks, ratios medians over rounds with a bootstrap interval."
+        "Same model, same initial weights, same tokens in a step, no dropout, the same number of "
+        "threads; a process for each loop, one at work at a time; blocks in the order plain, "
+        "ours, twin, matmul and back. Rates are medians over blocks, ratios medians over rounds "
+        "with a bootstrap interval."
     )
     yield (
         "The matmul rate is that of the fastest product found here, in the arithmetic of our "

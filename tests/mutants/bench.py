@@ -45,7 +45,7 @@ BENCH = (
         file="scripts/bench/loops.py",
         original="self.model.load_state_dict(weights)",
         replacement="pass",
-        test=f"{TESTS}/test_training.py::"
+        test=f"{TESTS}/test_worker.py::"
         "test_the_loops_start_from_the_same_weights_and_see_other_windows",
     ),
     Mutant(
@@ -69,8 +69,16 @@ BENCH = (
         defect="any two are equal within noise",
         file="scripts/bench/loss.py",
         original="if not difference.excludes_zero:",
-        replacement="if True:",
+        replacement="if difference.n:",
         test=f"{TESTS}/test_loss.py::test_a_loop_that_learns_less_is_noticed",
+    ),
+    Mutant(
+        mechanism="bench: a difference of arithmetic counts if it exceeds that between seeds",
+        defect="it never counts",
+        file="scripts/bench/loss.py",
+        original="max(abs(low), abs(high)) < margin",
+        replacement="margin > 0",
+        test=f"{TESTS}/test_loss.py::test_what_a_difference_is_called",
     ),
     Mutant(
         mechanism="bench: a command that imports torch is found out",
@@ -83,9 +91,9 @@ BENCH = (
     Mutant(
         mechanism="bench: a peak of memory is that of its own process",
         defect="it is inherited from the process that starts it",
-        file="scripts/bench/memory.py",
+        file="scripts/bench/worker.py",
         original="else _resident(PEAK)",
         replacement="else peak_rss_bytes()",
-        test=f"{TESTS}/test_memory.py::test_both_loops_are_measured_in_processes_of_their_own",
+        test=f"{TESTS}/test_worker.py::test_a_process_takes_steps_and_says_how_long_and_how_large",
     ),
 )

@@ -15,6 +15,7 @@ from scripts.bench.timing import (
     medians,
     plan,
     ratio_of,
+    subject,
 )
 
 CPU = torch.device("cpu")
@@ -28,7 +29,7 @@ def ticks(monkeypatch):
     return now
 
 
-def subject(now, log, name, *milliseconds):
+def step_of(now, log, name, *milliseconds):
     def step(clock):
         clock.start()
         for phase in milliseconds:
@@ -42,21 +43,21 @@ def subject(now, log, name, *milliseconds):
 def test_phases_are_the_times_between_marks(ticks):
     clock = PhaseClock(CPU)
     for phases in ((1.0, 2.0), (3.0, 4.0)):
-        subject(ticks, [], "a", *phases)(clock)
+        step_of(ticks, [], "a", *phases)(clock)
     assert clock.read_ms() == [pytest.approx([1.0, 2.0]), pytest.approx([3.0, 4.0])]
     assert clock.read_ms() == []
 
 
 def test_a_block_is_the_median_of_its_repetitions(ticks):
     times = iter([1.0, 100.0, 2.0])
-    result = block(lambda clock: subject(ticks, [], "a", next(times))(clock), CPU, 3)
+    result = block(lambda clock: step_of(ticks, [], "a", next(times))(clock), CPU, 3)
     assert result == pytest.approx([2.0])
 
 
 def test_blocks_alternate_as_a_b_b_a(ticks):
     log = []
     pace = Pace(seconds=1.0, fewest_rounds=1, most_rounds=2, block_ms=1.0)
-    result = compare(subject(ticks, log, "A", 8.0), subject(ticks, log, "B", 4.0), CPU, pace)
+    result = compare(step_of(ticks, log, "A", 8.0), step_of(ticks, log, "B", 4.0), CPU, pace)
     assert "".join(log) == "A" * 6 + "B" * 6 + "ABBA" * 2
     assert result.first_ms == pytest.approx([8.0])
     assert result.ratio((0,), (0,)).median == pytest.approx(0.5)
@@ -65,7 +66,7 @@ def test_blocks_alternate_as_a_b_b_a(ticks):
 def test_a_slow_subject_takes_one_round_and_gets_no_interval(ticks):
     log = []
     pace = Pace(seconds=1.0, fewest_rounds=1, most_rounds=9, block_ms=300.0)
-    result = compare(subject(ticks, log, "A", 1.0), subject(ticks, log, "B", 9000.0), CPU, pace)
+    result = compare(step_of(ticks, log, "A", 1.0), step_of(ticks, log, "B", 9000.0), CPU, pace)
     assert "".join(log) == "A" * 6 + "BB" + "ABBA"
     assert (result.ratio((0,), (0,)).low, result.ratio((0,), (0,)).high) == (None, None)
 
@@ -87,8 +88,8 @@ def test_the_interval_holds_the_median_and_repeats():
 
 def test_three_subjects_go_there_and_back(ticks):
     log = []
-    steps = [subject(ticks, log, name, cost) for name, cost in zip("ABC", (1, 2, 3), strict=True)]
-    blocks = interleave(steps, CPU, repetitions=2, rounds=2)
+    steps = [step_of(ticks, log, name, cost) for name, cost in zip("ABC", (1, 2, 3), strict=True)]
+    blocks = interleave([subject(step, CPU) for step in steps], repetitions=2, rounds=2)
     assert "".join(log) == "AABBCCCCBBAA" * 2
     assert [len(found) for found in blocks] == [4, 4, 4]
     assert blocks[2] == [pytest.approx([3.0])] * 4
@@ -99,8 +100,8 @@ def test_a_mean_counts_a_stall_that_a_median_does_not(ticks):
     assert medians(rows) == [1.0]
     assert means(rows) == [4.0]
     times = iter([1.0, 1.0, 10.0])
-    step = lambda clock: subject(ticks, [], "a", next(times))(clock)  # noqa: E731
-    assert interleave([step], CPU, repetitions=3, rounds=0) == [[]]
+    step = lambda clock: step_of(ticks, [], "a", next(times))(clock)  # noqa: E731
+    assert interleave([subject(step, CPU)], repetitions=3, rounds=0) == [[]]
     assert block(step, CPU, 3, means) == pytest.approx([4.0])
 
 
@@ -128,9 +129,8 @@ def test_a_linear_drift_leaves_the_ratio_of_any_two_of_four(ticks):
         return step
 
     drifting.count = 0
-    blocks = interleave(
-        [drifting(1), drifting(1), drifting(2), drifting(1)], CPU, repetitions=1, rounds=6
-    )
+    subjects = [subject(drifting(cost), CPU) for cost in (1, 1, 2, 1)]
+    blocks = interleave(subjects, repetitions=1, rounds=6)
     of = [[phase for (phase,) in found] for found in blocks]
     assert ratio_of(of[1], of[0]).median == pytest.approx(1.0, rel=1e-9)
     assert ratio_of(of[3], of[0]).median == pytest.approx(1.0, rel=1e-9)

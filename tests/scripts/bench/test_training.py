@@ -1,15 +1,12 @@
 """What the blocks of a measurement are made into, and a smallest one from end to end."""
 
-import warnings
-from contextlib import ExitStack
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
 
 from gpt2.budget import tokens_per_step
 from scripts.bench import training
-from scripts.bench.loops import Loops
 from scripts.bench.matmul import Product, fastest_product
 from scripts.bench.training import Timed, describe
 from scripts.bench.workloads import FAST, ON_A_GPU, ON_A_PROCESSOR
@@ -53,6 +50,7 @@ def test_the_goals_of_bfloat16_are_not_those_of_float32(context):
         assert [line.cells()[6] for line in found] == ["-", *goals]
 
 
+@pytest.mark.slow
 def test_every_line_and_the_clock_of_a_smallest_measurement(context):
     section = training.measure(context(CPU_THREADS=1))
     names = [finding.what for finding in section.findings]
@@ -63,15 +61,6 @@ def test_every_line_and_the_clock_of_a_smallest_measurement(context):
     plain = float(section.findings[1].plain.replace(",", ""))
     assert section.findings[1].ratio.median == pytest.approx(rate / plain, rel=0.01)
     assert any("nanoGPT does on a processor" in note for note in section.notes)
-
-
-def test_the_loops_start_from_the_same_weights_and_see_other_windows(context):
-    with ExitStack() as stack:
-        loops = Loops(context(CPU_THREADS=1), FAST, stack)
-        weights = loops.ours.initial_weights()
-        for loop in (loops.plain, loops.twin):
-            assert all(torch.equal(weights[n], w) for n, w in loop.model.state_dict().items())
-        assert loops.plain.step().loss != loops.twin.step().loss
 
 
 @pytest.mark.parametrize("workload", [*ON_A_PROCESSOR, *ON_A_GPU, FAST], ids=lambda w: w.key)
@@ -98,23 +87,21 @@ def test_an_option_that_is_fixed_cannot_be_chosen(context):
     assert context(DTYPE="float32").settings(FAST.ours)["DTYPE"] == "float32"
 
 
-def test_waits_of_the_host_are_counted_and_the_mode_is_put_back(monkeypatch):
-    modes = []
-    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+def test_warm_up_is_twenty_steps_or_as_many_as_time_allows(context, monkeypatch):
+    class Slow:
+        def __init__(self, step_s):
+            self.step_s, self.steps = step_s, 0
 
-    class Loop:
-        def __init__(self, says):
-            self.says = says
+        def block(self, steps):
+            self.steps += steps
+            now["s"] += self.step_s
+            return [1e3 * self.step_s if self.steps > 1 else 9e9]
 
-        def step(self):
-            if self.says:
-                warnings.warn(self.says, stacklevel=1)
-
-    waits = "called a synchronizing CUDA operation (Triggered internally at x.cpp:1.)"
-    prototype = "Synchronization debug mode does not yet detect all synchronizing operations."
-    loops = SimpleNamespace(ours=Loop(prototype), plain=Loop(waits))
-    found = training._syncs(loops, FAST)
-    assert (found.ours, found.plain, found.verdict) == ("0", "10", "reached")
-    loops.ours, loops.plain = loops.plain, loops.ours
-    assert training._syncs(loops, FAST).verdict == "missed"
-    assert modes == ["warn", "default"] * 4
+    now = {"s": 0.0}
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now["s"])
+    whole = replace(context(), is_fast=False)
+    for step_s, steps in ((0.1, 20), (3.0, 11), (60.0, 5)):
+        loop = Slow(step_s)
+        # The first step, which compiles, says nothing of the rest.
+        assert training._warm_up(loop, whole) == pytest.approx(1e3 * step_s)
+        assert loop.steps == steps
