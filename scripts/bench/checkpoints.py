@@ -5,7 +5,6 @@ waits for all of it, and nothing proves what is on the disk. The two alternate a
 training goes on between them.
 """
 
-import importlib.util
 import shutil
 import statistics
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lib.checkpoint import CheckpointStore, CheckpointWriter, Tiers
 from lib.memory import tensor_bytes
 from scripts.bench.context import Context
 from scripts.bench.findings import Finding, Section, at_most, judged
@@ -49,8 +49,6 @@ class Saves:
 
 def measure(context: Context) -> Section:
     """The largest workload of the device, which is GPT-2 124M."""
-    if importlib.util.find_spec("lib.checkpoint") is None:
-        return Section([], ["Not measured: this version has no checkpoints."])
     workload = max(context.workloads(), key=lambda each: each.vocab_size)
     settings = context.settings(LENGTH | dict(workload.options))
     folder = context.folder / "checkpoints"
@@ -84,9 +82,6 @@ def measure(context: Context) -> Section:
 
 def save_in_turn(loop: OurLoop, context: Context, folder: Path, rounds: int) -> tuple[Saves, Saves]:
     """Both ways, A B B A: ours and the plain one."""
-    # Here, because a version without checkpoints must still measure the rest.
-    from lib.checkpoint import CheckpointStore, CheckpointWriter, Tiers
-
     plain, ours = Saves(), Saves()
     tiers = Tiers(interval=0, rolling=0, epochs=0, limit_bytes=0, epoch_of=lambda step: None)
     numbers = iter(range(1, 1 << 30))

@@ -57,6 +57,8 @@ class Times:
     """What torch.optim takes to make one, in a process that has only imported torch."""
     train: float
     evaluate: float
+    checkpoint: float
+    """What the training waited for its checkpoints; a part of what is ours."""
 
     @property
     def harness(self) -> float:
@@ -108,7 +110,8 @@ def time_run(folder: Path, configuration: Configuration) -> Times:
     assert summary is not None, f"{run.path} says it is done and has no summary"
     seconds = summary["time"]
     import_torch, first_optimizer = map(float, said.split())
-    return Times(wall, import_torch, first_optimizer, seconds["train_s"], seconds["eval_s"])
+    parts = (seconds[part] for part in ("train_s", "eval_s", "checkpoint_s"))
+    return Times(wall, import_torch, first_optimizer, *parts)
 
 
 def _runs(times: Sequence[Times], model: str) -> Iterator[Finding]:
@@ -116,6 +119,8 @@ def _runs(times: Sequence[Times], model: str) -> Iterator[Finding]:
     yield _finding(model, what, [each.harness for each in times], at_most(MOST_S, " s"))
     what = "of it torch's own, for the first optimizer of a process, s"
     yield _finding(model, what, [each.first_optimizer for each in times], None)
+    what = "of it waiting for checkpoints, s"
+    yield _finding(model, what, [each.checkpoint for each in times], None)
     yield _finding(model, "the whole run, s", [each.wall for each in times], None)
     yield _finding(model, "`import torch`, s", [each.import_torch for each in times], None)
     yield _finding(model, "training, s", [each.train for each in times], None)

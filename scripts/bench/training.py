@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from lib.device import Device
+from lib.peaks import Peak, find_peak
 from scripts.bench.conditions import clock_speed
 from scripts.bench.context import Context
 from scripts.bench.findings import Finding, Section, at_least, at_most, control, judged
@@ -23,6 +24,7 @@ from scripts.bench.matmul import Product, fastest_product
 from scripts.bench.timing import (
     Pace,
     Ratio,
+    bootstrap_interval,
     interleave,
     means,
     plan,
@@ -50,6 +52,9 @@ WAITING_STEPS = 10
 # A team of threads spins for up to 0.2 s before it sleeps (Intel's OpenMP; GNU's some ms).
 PAUSE_S = 0.3
 
+# By the name that lib/peaks.py gives the device.
+LEAST_MFU = {"H200 SXM": 0.45, "H100 SXM": 0.42}
+
 PLAIN, OURS, TWIN, PRODUCT = range(4)
 
 
@@ -61,7 +66,7 @@ class Timed:
     tokens: int
     """Of one step, the same in all loops."""
     flops: int
-    """Of one token, forward and backward, by the convention of lib/flops.py."""
+    """Of one token, forward and backward, by the PaLM convention."""
     product: Product
     product_count: int
     """Products in one repetition of that subject."""
@@ -154,6 +159,7 @@ def time_loops(loops: Sequence[Worker], facts: Facts, context: Context, pace: Pa
         pause_s=0.0 if context.is_fast else PAUSE_S,
     )
     blocks_ms = [[phase_ms for (phase_ms,) in found] for found in blocks]
+    assert facts.flops is not None, "the facts are not those of our loop"
     return Timed(blocks_ms, facts.tokens, facts.flops, product, count)
 
 
@@ -199,6 +205,28 @@ def describe(measured: Timed, workload: Workload, context: Context) -> Iterator[
         interval=None if mine.low is None else f"{mine.low:.3f} to {mine.high:.3f}",
         goal=goal,
         verdict=judged(goal, mine.median, mine.low, mine.high, void=void),
+    )
+    peak = find_peak(context.device.name)
+    if peak is not None and peak.bf16_tflops is not None:
+        yield _mfu(measured, peak, workload, void)
+
+
+def _mfu(measured: Timed, peak: Peak, workload: Workload, void: str | None) -> Finding:
+    """FLOP/s beside what the maker's data sheet says, where there is one to be relied on."""
+    assert peak.bf16_tflops is not None
+    work = 1e3 * measured.tokens * measured.flops / (peak.bf16_tflops * 1e12)
+    ours, plain = ([work / ms for ms in measured.blocks_ms[subject]] for subject in (OURS, PLAIN))
+    low, high = bootstrap_interval(ours)
+    bound = LEAST_MFU.get(peak.name) if workload.has_mfu_goal else None
+    goal = at_least(bound) if bound else None
+    return Finding(
+        workload.name,
+        f"MFU, of {peak.bf16_tflops:g} TFLOP/s ({peak.source})",
+        f"{statistics.median(ours):.3f}",
+        f"{statistics.median(plain):.3f}",
+        interval=None if low is None else f"{low:.3f} to {high:.3f}",
+        goal=goal,
+        verdict=judged(goal, statistics.median(ours), low, high, void=void),
     )
 
 

@@ -1,14 +1,10 @@
 """What saving costs: the lines, and a smallest measurement."""
 
-import importlib.util
-
 import pytest
 import torch
 
 from scripts.bench import checkpoints
 from scripts.bench.checkpoints import Saves, describe, file_system, tensors_of
-
-IS_THERE = importlib.util.find_spec("lib.checkpoint") is not None
 
 
 def test_known_answers():
@@ -44,14 +40,6 @@ def test_the_file_system_is_the_nearest_mount(monkeypatch, tmp_path):
     assert file_system(tmp_path) == "a file system of unknown kind"
 
 
-@pytest.mark.skipif(IS_THERE, reason="lib/checkpoint is there")
-def test_a_version_without_checkpoints_says_so(context):
-    section = checkpoints.measure(context())
-    assert list(section.findings) == []
-    assert "no checkpoints" in section.notes[0]
-
-
-@pytest.mark.skipif(not IS_THERE, reason="lib/checkpoint is not there yet")
 def test_a_smallest_measurement(context):
     section = checkpoints.measure(context(CPU_THREADS=1))
     by_name = {finding.what: finding for finding in section.findings}
@@ -60,7 +48,6 @@ def test_a_smallest_measurement(context):
     assert by_name["wait of the training for a save, s"].ratio is not None
 
 
-@pytest.mark.skipif(not IS_THERE, reason="lib/checkpoint is not there yet")
 def test_a_full_disk_is_said_before_anything_is_saved(context, monkeypatch):
     monkeypatch.setattr(checkpoints, "NEEDED_COPIES", 1e15)
     section = checkpoints.measure(context(CPU_THREADS=1))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gpt2.budget import tokens_per_step
+from lib.device import Device
 from scripts.bench import training
 from scripts.bench.matmul import Product, fastest_product
 from scripts.bench.training import Timed, describe
@@ -48,6 +49,19 @@ def test_the_goals_of_bfloat16_are_not_those_of_float32(context):
     for dtype, goals in ((torch.bfloat16, [">= 1.6", ">= 0.7"]), (torch.float32, [">= 1.1", "-"])):
         found = describe(timed(200.0, 100.0, 200.0, 40.0, dtype), characters, context())
         assert [line.cells()[6] for line in found] == ["-", *goals]
+
+
+def test_mfu_of_a_known_device(context):
+    gpu = Device("cuda", "NVIDIA H200", 141 << 30, 1)
+    free = ON_A_GPU[-1]
+    # 2e6 FLOPs in 4.49 ns are 445 TFLOP/s, 45 % of 989.
+    found = timed(plain_ms=8.98e-6, ours_ms=4.49e-6, twin_ms=8.98e-6, product_ms=40.0)
+    (line,) = list(describe(found, free, replace(context(), device=gpu)))[3:]
+    assert line.what.startswith("MFU, of 989 TFLOP/s (H200 SXM")
+    assert (line.ours, line.plain) == ("0.450", "0.225")
+    assert (str(line.goal), line.verdict) == (">= 0.45", "reached")
+    unknown = replace(gpu, name="Some GPU")
+    assert len(list(describe(found, free, replace(context(), device=unknown)))) == 3
 
 
 @pytest.mark.slow

@@ -37,14 +37,14 @@ def test_the_loops_start_from_the_same_weights_and_see_other_windows(task, tmp_p
         weights = ours.initial_weights()
         for loop in (plain, twin):
             assert all(torch.equal(weights[n], w) for n, w in loop.model.state_dict().items())
-        same = ("parameters", "tokens", "flops")
+        same = ("parameters", "tokens", "dtype")
         assert all(getattr(facts, name) == getattr(plain_facts, name) for name in same)
         assert plain.step().loss != twin.step().loss
 
 
 def test_the_facts(task):
     with ExitStack() as stack:
-        _, facts = worker._start(task("plain", "a"), stack)
+        _, facts = worker._start(task("ours", "a"), stack)
     # Two embeddings, two blocks of 12 x 32^2 weights with two norms each, a last norm; no bias.
     assert facts.parameters == 65 * 32 + 32 * 32 + 2 * (12 * 32**2 + 2 * 32) + 32
     assert facts.tokens == 4 * 32
