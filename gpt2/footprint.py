@@ -40,8 +40,8 @@ class Fit:
         how = "measured" if self.peak_bytes is not None else "estimated"
         return (
             f"HYPER_PARAM=auto chose micro-batches of {self.batch.micro}, "
-            f"{self.batch.accumulation} a step: {measured / GIB:.1f} GiB ({how}) of "
-            f"{self.budget_bytes / GIB:.1f} GiB"
+            f"{self.batch.accumulation} a step: {measured / GIB:.3g} GiB ({how}) of "
+            f"{self.budget_bytes / GIB:.3g} GiB"
         )
 
 
@@ -140,7 +140,8 @@ def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
         # In float32 whatever the autocast, and so are its own queries and keys.
         kept += FLOAT32_BYTES * (weights + 2 * width)
     elif kernel == "blocked":
-        kept += item * heads * (length + min(BLOCK_ROWS, length)) // 2
+        keys = heads * (length + min(BLOCK_ROWS, length)) // 2
+        kept += keys * (item + has_dropout)
     else:
         kept += FLOAT32_BYTES * heads  # the logarithm of each row's sum
     if has_dropout:

@@ -179,14 +179,14 @@ def _attention(
             raise SpeedError(f"ATTENTION={wanted} cannot work here: {reason}. Take ATTENTION=auto.")
         return ("blocked", ()) if wanted == "blocked" else ("fused", (wanted,))
     if not facts.is_gpu:
+        is_short = settings["BLOCK_SIZE"] <= LONGEST_BLOCKED
+        if dtype == "bfloat16" and is_short and not is_compiled:
+            return "blocked", ()
         if has_dropout:
             notes.append(
                 "attention forms the whole score matrix while training: PyTorch's fused kernel for "
                 "processors has no dropout"
             )
-        is_plain = not has_dropout and not is_compiled
-        if dtype == "bfloat16" and is_plain and settings["BLOCK_SIZE"] <= LONGEST_BLOCKED:
-            return "blocked", ()
         return "fused", ()
     has_cudnn = facts.cudnn is not None and facts.cudnn >= OLDEST_CUDNN
     # Flash has a deterministic backward pass; of cuDNN's nothing is promised.
@@ -209,7 +209,7 @@ def _attention_obstacle(
         return f"cuDNN is for NVIDIA GPUs, not for {facts.name}"
     elif wanted == "efficient" and not facts.is_gpu:
         return "this kernel is for GPUs"
-    if has_dropout and wanted in ("blocked", "flash") and not facts.is_gpu:
+    elif wanted == "flash" and has_dropout and not facts.is_gpu:
         return "on a processor it has no dropout, set DROPOUT=0"
     return None
 

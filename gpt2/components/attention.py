@@ -44,8 +44,7 @@ def attend(
     A cache holds the keys and values of earlier tokens, and is given those of these.
     """
     if form == "blocked" and cache is None:
-        assert dropout == 0, "blocked attention has no dropout"
-        return blocked_attention(qkv_BT3C, n_head)
+        return blocked_attention(qkv_BT3C, n_head, dropout)
     B, T, C3 = qkv_BT3C.shape
     C = C3 // 3
     heads = (B, T, n_head, C // n_head)

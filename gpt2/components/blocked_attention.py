@@ -9,7 +9,6 @@ queries see only the keys up to their own end, so most of the causal half is nev
 Not the same bits: the scores are rounded to bfloat16 before the softmax, as in other plain
 implementations; the fused kernel keeps them in float32. Nor the same memory: the weights are kept
 for the backward pass, T x T / 2 of them for each head, where the fused kernel computes them again.
-It has no dropout.
 
 `torch._softmax` and its backward are what `softmax` calls; autocast knows them not by these names.
 
@@ -29,12 +28,12 @@ ROWS = 128
 
 class _BlockedAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, qkv_BT3C: Tensor, n_head: int, rows: int) -> Tensor:
+    def forward(ctx: Any, qkv_BT3C: Tensor, n_head: int, dropout: float, rows: int) -> Tensor:
         B, T, _ = qkv_BT3C.shape
         qkv_3NTD = _heads_first(qkv_BT3C, 3, n_head)
         q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
         y_NTD = torch.empty_like(q_NTD)
-        weights = []
+        weights, kept = [], []
         for start, end in _blocks(T, rows):
             scores_NRE = torch.baddbmm(
                 q_NTD.new_empty(1),
@@ -46,16 +45,21 @@ class _BlockedAttention(torch.autograd.Function):
             # Only in the last columns, those of the block itself, is there a future.
             scores_NRE[:, :, start:] += _future(end - start, scores_NRE)
             weights_NRE = torch._softmax(scores_NRE, -1, half_to_float=False)
-            y_NTD[:, start:end] = weights_NRE @ v_NTD[:, :end]
             weights.append(weights_NRE)
-        ctx.save_for_backward(qkv_3NTD, *weights)
-        ctx.n_head, ctx.rows = n_head, rows
+            if dropout > 0:
+                weights_NRE, kept_NRE = torch.native_dropout(weights_NRE, dropout, True)
+                kept.append(kept_NRE)
+            y_NTD[:, start:end] = weights_NRE @ v_NTD[:, :end]
+        ctx.save_for_backward(qkv_3NTD, *weights, *kept)
+        ctx.n_head, ctx.dropout, ctx.rows = n_head, dropout, rows
         return _tokens_first(y_NTD.unsqueeze(0), B)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (dy_BTC,) = gradients
-        qkv_3NTD, *weights = ctx.saved_tensors
+        blocks = list(_blocks(dy_BTC.shape[1], ctx.rows))
+        qkv_3NTD, *saved = ctx.saved_tensors
+        weights, kept = saved[: len(blocks)], saved[len(blocks) :]
         q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
         B, T, _ = dy_BTC.shape
         dy_NTD = _heads_first(dy_BTC, 1, ctx.n_head)[0]
@@ -63,13 +67,19 @@ class _BlockedAttention(torch.autograd.Function):
         dq_NTD, dk_NTD, dv_NTD = gradient_3NTD.unbind(0)
         scale = 1 / math.sqrt(q_NTD.shape[2])
         # From the last block on: it sees every key, so it fills what the others add to.
-        for (start, end), p_NRE in reversed(list(zip(_blocks(T, ctx.rows), weights, strict=True))):
+        for place, (start, end) in reversed(list(enumerate(blocks))):
+            p_NRE = used_NRE = weights[place]
             dy_NRD = dy_NTD[:, start:end]
             dp_NRE = dy_NRD @ v_NTD[:, :end].transpose(1, 2)
+            if kept:
+                # What was dropped is zero, the rest larger by this factor: so are the gradients.
+                factor = kept[place].to(p_NRE.dtype).div_(1 - ctx.dropout)
+                used_NRE = p_NRE * factor
+                dp_NRE *= factor
             ds_NRE = torch._softmax_backward_data(dp_NRE, p_NRE, -1, p_NRE.dtype)
             dq_NTD[:, start:end] = ds_NRE @ k_NTD[:, :end]
             of_keys_NED = ds_NRE.transpose(1, 2) @ q_NTD[:, start:end]
-            of_values_NED = p_NRE.transpose(1, 2) @ dy_NRD
+            of_values_NED = used_NRE.transpose(1, 2) @ dy_NRD
             if end == T:
                 dk_NTD.copy_(of_keys_NED)
                 dv_NTD.copy_(of_values_NED)
@@ -77,15 +87,18 @@ class _BlockedAttention(torch.autograd.Function):
                 dk_NTD[:, :end] += of_keys_NED
                 dv_NTD[:, :end] += of_values_NED
         gradient_3NTD[:2] *= scale
-        return _tokens_first(gradient_3NTD, B), None, None
+        return _tokens_first(gradient_3NTD, B), None, None, None
 
 
-def blocked_attention(qkv_BT3C: Tensor, n_head: int, rows: int = ROWS) -> Tensor:
+def blocked_attention(
+    qkv_BT3C: Tensor, n_head: int, dropout: float = 0.0, rows: int = ROWS
+) -> Tensor:
     """Causal self-attention of all heads; [B, T, C] of the dtype of `qkv_BT3C`.
 
     qkv_BT3C: queries, keys and values of each token one after the other, each of C = H x D.
+    dropout: the share of the weights that is set to zero, drawn from PyTorch's global stream.
     """
-    return _BlockedAttention.apply(qkv_BT3C, n_head, rows)
+    return _BlockedAttention.apply(qkv_BT3C, n_head, dropout, rows)
 
 
 def _blocks(length: int, rows: int) -> Iterator[tuple[int, int]]:

@@ -40,8 +40,8 @@ GPU_FORMS: dict[str, tuple[Form, str | None]] = {
     "control": ("fused", None),
     **{name: ("fused", name) for name in KERNELS},
 }
-PACE = Pace(seconds=4.0, most_quadruples=9, block_ms=100.0)
-QUICK = Pace(seconds=0.01, most_quadruples=1, block_ms=1.0)
+PACE = Pace(seconds=4.0, fewest_rounds=5, most_rounds=9, block_ms=100.0)
+QUICK = Pace(seconds=0.01, fewest_rounds=1, most_rounds=1, block_ms=1.0)
 
 
 def attention_step(

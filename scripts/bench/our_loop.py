@@ -16,7 +16,7 @@ import torch
 
 from gpt2.budget import micro_batch
 from gpt2.datasets.shards import Dataset
-from gpt2.execution import find_facts, set_up
+from gpt2.execution import find_facts
 from gpt2.model import padded_vocabulary
 from gpt2.speed import resolve
 from gpt2.trainers.identity import Identity
@@ -42,15 +42,14 @@ class OurLoop:
         Also puts PyTorch's switches for the whole process, as a run does: what is measured beside
         this loop in one process has them too.
         """
-        set_up_torch(dict(settings))
+        vocabulary = padded_vocabulary(dataset.manifest.vocab_size, settings["VOCAB_MULTIPLE"])
+        facts = find_facts(device, os.environ)
+        speed = resolve(settings, facts, vocabulary, micro_batch(settings))
+        set_up_torch(dict(settings), speed)
         folder.mkdir(parents=True)
         run = RunDirectory(folder)
         self._console = Console(run.log_path, "", io.StringIO())
         identity = Identity("", {}, dataset.manifest.hash)
-        vocabulary = padded_vocabulary(dataset.manifest.vocab_size, settings["VOCAB_MULTIPLE"])
-        facts = find_facts(device, os.environ)
-        speed = resolve(settings, facts, vocabulary, micro_batch(settings))
-        set_up(speed, folder / "inductor")
         self._trainer = VanillaGPT2Trainer(
             dict(settings) | {"DTYPE": speed.dtype},
             identity,

@@ -35,7 +35,8 @@ def kept_bytes(model, speed, tokens):
 
 @pytest.mark.parametrize(
     ("form", "dropout"),
-    [("fused", "0.0"), ("fused", "0.1"), ("plain", "0.0"), ("plain", "0.1"), ("blocked", "0.0")],
+    [("fused", "0.0"), ("fused", "0.1"), ("plain", "0.0"), ("plain", "0.1"), ("blocked", "0.0")]
+    + [("blocked", "0.1")],
 )
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_block_keeps_what_the_formula_says(one_run, dtype, form, dropout):
@@ -153,5 +154,5 @@ def test_a_good_formula_costs_two_trials():
 def test_people_read_what_was_chosen():
     fit = fit_micro_batch(480, lambda size: size << 30, 64 << 30, None)
     assert str(fit) == (
-        "HYPER_PARAM=auto chose micro-batches of 60, 8 a step: 60.0 GiB (estimated) of 64.0 GiB"
+        "HYPER_PARAM=auto chose micro-batches of 60, 8 a step: 60 GiB (estimated) of 64 GiB"
     )

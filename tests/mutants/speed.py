@@ -27,6 +27,14 @@ SPEED = (
         test=f"{BLOCKED_TESTS}::test_it_is_causal_attention_in_blocks_of_any_size",
     ),
     Mutant(
+        mechanism="blocked attention: dropout acts on the gradients as on the weights",
+        defect="what was dropped gets a gradient",
+        file=BLOCKED,
+        original="                dp_NRE *= factor\n",
+        replacement="",
+        test=f"{BLOCKED_TESTS}::test_with_dropout_the_gradient_is_that_of_what_was_kept",
+    ),
+    Mutant(
         mechanism="loss in parts: the gradient of the loss, not of the logarithms",
         defect="the target's own probability is left in",
         file="gpt2/loss.py",
@@ -88,8 +96,8 @@ SPEED = (
         mechanism="speed: float32 on a processor keeps its bits",
         defect="blocks in float32 too",
         file=RESOLVE,
-        original='if dtype == "bfloat16" and is_plain and',
-        replacement="if is_plain and",
+        original='if dtype == "bfloat16" and is_short',
+        replacement="if is_short",
         test=f"{RESOLVE_TESTS}::test_float32_on_a_processor_is_left_to_torch",
     ),
     Mutant(

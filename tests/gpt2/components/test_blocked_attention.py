@@ -38,7 +38,7 @@ def test_it_is_causal_attention_in_blocks_of_any_size(batch, length, n_head, siz
     qkv = projection(batch, length, n_head * size)
 
     def in_blocks(qkv, n_head):
-        return blocked_attention(qkv, n_head, rows)
+        return blocked_attention(qkv, n_head, 0.0, rows)
 
     y, dqkv = gradient(in_blocks, qkv, n_head)
     expected, expected_gradient = gradient(reference, qkv, n_head)
@@ -76,3 +76,25 @@ def test_the_same_input_gives_the_same_bits():
     qkv = projection(3, 150, 32, torch.bfloat16)
     first, second = (gradient(blocked_attention, qkv, 4) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_with_dropout_the_gradient_is_that_of_what_was_kept():
+    """Against finite differences, each time with the same weights dropped."""
+
+    def dropped(qkv):
+        torch.manual_seed(0)
+        return blocked_attention(qkv, 2, 0.4, rows=3)
+
+    qkv = projection(2, 7, 6)
+    assert torch.autograd.gradcheck(dropped, (qkv,), raise_exception=False)
+
+
+def test_dropout_keeps_the_mean_and_draws_anew():
+    qkv = projection(2, 9, 8).detach()
+    torch.manual_seed(0)
+    draws = torch.stack([blocked_attention(qkv, 2, 0.3) for _ in range(2000)])
+    assert not torch.equal(draws[0], draws[1])
+    expected = blocked_attention(qkv, 2)
+    # Five standard errors of a mean over the draws.
+    error = 5 * draws.std(dim=0) / 2000**0.5
+    assert ((draws.mean(dim=0) - expected).abs() <= error + 1e-12).all()
