@@ -9,6 +9,7 @@ import io
 import os
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ from lib.checkpoint import State
 from lib.clock import Clock
 from lib.console import Console
 from lib.device import Device
+from lib.garbage import GarbageCollector
 from lib.runs import RunDirectory
 from lib.signals import StopRequests
 
@@ -48,7 +50,8 @@ class OurLoop:
         set_up_torch(dict(settings), speed)
         folder.mkdir(parents=True)
         run = RunDirectory(folder)
-        self._console = Console(run.log_path, "", io.StringIO())
+        self._open = ExitStack()
+        console = self._open.enter_context(Console(run.log_path, "", io.StringIO()))
         identity = Identity("", {}, dataset.manifest.hash)
         self._trainer = VanillaGPT2Trainer(
             dict(settings) | {"DTYPE": speed.dtype},
@@ -56,13 +59,15 @@ class OurLoop:
             run,
             dataset,
             device,
-            self._console,
+            console,
             Clock(time.perf_counter()),
             StopRequests(),
             matmul=None,
             speed=speed,
         )
         self._trainer.prepare_steps()
+        self._open.callback(self._trainer.training_step.loader.close)
+        self._garbage = self._open.enter_context(GarbageCollector(speed.freeze_garbage))
         self.model = self._trainer.model
         self.model.train()
 
@@ -70,8 +75,7 @@ class OurLoop:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._trainer.training_step.loader.close()
-        self._console.__exit__(*exception)
+        self._open.close()
 
     def initial_weights(self) -> dict[str, torch.Tensor]:
         """A copy by name, on the processor; a tied tensor under each of its names."""
@@ -80,10 +84,12 @@ class OurLoop:
     def step(self) -> None:
         """One optimizer step. On a GPU it may return before the work is done."""
         self._trainer.take_step()
+        self._garbage.settle()
 
     def settle(self) -> None:
-        """What a run does where a log line is due: wait for the steps and read their times."""
+        """What a run does where a log line is due: wait for the steps, read their times, tidy."""
         self._trainer.settle()
+        self._garbage.collect()
 
     def read(self) -> dict[str, float]:
         """Means since the last reading: loss, gradient_norm. Waits for the device."""
