@@ -133,7 +133,9 @@ def train_run(
 def set_up_torch(settings: dict[str, Any], speed: Speed) -> None:
     """The switches of PyTorch that belong to the whole process."""
     set_up(speed, ROOT / settings["DATA_DIR"] / "cache" / "inductor")
-    torch.use_deterministic_algorithms(settings["DETERMINISTIC"])
+    if settings["DETERMINISTIC"] != torch.are_deterministic_algorithms_enabled():
+        # Only then: the call imports PyTorch's compiler, which takes a second.
+        torch.use_deterministic_algorithms(settings["DETERMINISTIC"])
     if settings["DETERMINISTIC"]:
         # cuBLAS repeats its sums only with a workspace of its own; read when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

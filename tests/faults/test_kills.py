@@ -23,7 +23,7 @@ def experiment(tree, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("kills")
     text = folder / "text.txt"
-    text.write_text("".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(2500)))
+    text.write_text("".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(1000)))
     values = {
         "RESULTS_DIR": folder / "results",
         "DATA_DIR": folder / "data",
@@ -34,7 +34,7 @@ def experiment(tree, tmp_path_factory):
         "PRUNING_METHOD": "magnitude",
         "DROPOUT": "0.1",
         "GRADIENT_ACCUMULATION": 2,
-        "MAX_ITERS": 60,
+        "MAX_ITERS": 40,
         "LOG_INTERVAL": 1,
         # Evaluations and saves take about as long as the training, so that kills hit them too.
         "EVAL_INTERVAL": 6,
