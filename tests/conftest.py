@@ -4,11 +4,16 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lib.arms import settings_of
 from lib.cli import ROOT
 from lib.kconfig import Configuration, Tree, load_tree, override_layer, read_layer
+
+# How long an example takes says nothing on a machine that does other things as well.
+hypothesis.settings.register_profile("bitterbench", deadline=None)
+hypothesis.settings.load_profile("bitterbench")
 
 # A shell starts background work deaf to Ctrl+C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

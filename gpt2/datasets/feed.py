@@ -113,7 +113,8 @@ def _encoded(
 def _encode(tokenizer: Tokenizer, chunk: Chunk, first: int) -> _Encoded:
     pieces: list[Tokens] = []
     starts = [0]
-    separator = tokenizer.separator()
+    # Asked for only where one is needed: an alphabet need not have its newline.
+    separator = tokenizer.separator() if any(chunk.begins[first:]) else np.empty(0, TOKEN)
     for text, begins in zip(chunk.texts[first:], chunk.begins[first:], strict=True):
         tokens_N = tokenizer.encode(text)
         pieces += [separator, tokens_N] if begins else [tokens_N]

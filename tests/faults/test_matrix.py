@@ -113,7 +113,7 @@ def test_a_signal_ends_the_run_and_says_so(matrix, number, to_whom):
     output, _ = child.communicate(timeout=60)
     assert child.returncode == 128 + number
     assert "Traceback" not in output
-    assert "interrupted; the same command starts it again" in output
+    assert "; the same command continues it" in output
     assert "2 pending" in output
     assert all(run.state() == "pending" and not run.is_running() for run in stopped.runs())
     assert "interrupted" in [cause for run in stopped.runs() for cause in causes(run)]

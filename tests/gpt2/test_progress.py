@@ -119,11 +119,11 @@ def said(tmp_path):
 
 
 def test_the_option_decides_between_line_and_block(said, monkeypatch):
-    monkeypatch.delenv("MAKEFLAGS", raising=False)
+    monkeypatch.delenv("MAKELEVEL", raising=False)
     assert said(False) == ([f"arm: {line(ON_H200)}"], [line(ON_H200)])
     assert said(True) == (detail(ON_H200), detail(ON_H200))
 
 
-def test_several_runs_on_one_terminal_show_the_line_and_log_the_block(said, monkeypatch):
-    monkeypatch.setenv("MAKEFLAGS", " -j2 --jobserver-auth=3,4")
+def test_below_make_the_line_is_shown_and_the_block_logged(said, monkeypatch):
+    monkeypatch.setenv("MAKELEVEL", "1")
     assert said(True) == ([f"arm: {line(ON_H200)}"], detail(ON_H200))
