@@ -16,12 +16,13 @@ def causes(run):
     return [attempt["cause"] for attempt in run.attempts()]
 
 
-def test_killed_ten_times_the_same_command_finishes_and_repeats_nothing(matrix):
+def test_killed_again_and_again_the_same_command_finishes_and_repeats_nothing(matrix):
+    """A single run is killed a hundred times in test_kills.py; here Make and its children are."""
     slow = matrix(MAX_ITERS=300, EVAL_INTERVAL=100)
     moments = random.Random(20260)
-    for _ in range(10):
+    for _ in range(4):
         child = slow.start()
-        time.sleep(moments.uniform(0.2, 4.0))
+        time.sleep(moments.uniform(0.2, 6.0))
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
     status, output = slow.run()
@@ -37,20 +38,6 @@ def test_killed_ten_times_the_same_command_finishes_and_repeats_nothing(matrix):
     before = [run.summary_path.stat().st_mtime_ns for run in slow.runs()]
     assert slow.run()[0] == 0
     assert [run.summary_path.stat().st_mtime_ns for run in slow.runs()] == before
-
-
-def test_a_killed_and_repeated_run_gives_the_bits_of_a_straight_one(matrix, configure, tmp_path):
-    killed = matrix(MAX_ITERS=300)
-    child = killed.start()
-    time.sleep(3)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.communicate()
-    assert killed.run()[0] == 0
-    first = {run.name: run.summary()["val_loss"] for run in killed.runs()}
-    for run in killed.runs():
-        run.set_aside()
-    assert killed.run()[0] == 0
-    assert {run.name: run.summary()["val_loss"] for run in killed.runs()} == first
 
 
 def test_a_failing_run_stops_no_other_and_is_shown_with_its_reason(matrix):

@@ -58,6 +58,14 @@ def test_looking_changes_nothing(train, final_weights, equal, change, dropout):
     assert equal(*final_weights)
 
 
+@pytest.mark.slow
+def test_trackers_change_nothing(train, final_weights, equal):
+    train(DROPOUT="0.2", TRACKER="none")
+    _, run = train(DROPOUT="0.2", TRACKER="tensorboard,wandb,trackio", WANDB_OFFLINE="y")
+    assert equal(*final_weights)
+    assert list(run.path.glob("events.out.tfevents.*"))
+
+
 def test_arms_see_the_same_initial_weights_and_the_same_batches(train, equal, monkeypatch):
     initial, batches = [], []
     build, loss = base.BaseGPT2Trainer.__init__, GPT.loss
