@@ -19,7 +19,10 @@ def send(number: int) -> None:
 @pytest.mark.parametrize("number", STOPPING, ids=lambda number: number.name)
 def test_deferred_it_is_only_noted(number):
     with StopRequests() as stop, stop.deferred():
-        send(number)
+        try:
+            send(number)
+        except Stopped:
+            pytest.fail("interrupted")
         assert stop.requested == number
 
 

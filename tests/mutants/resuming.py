@@ -91,11 +91,11 @@ RESUMING = (
         "test_the_optimizer_updates_nothing_from_the_bad_step_on",
     ),
     Mutant(
-        mechanism="batches are read ahead in order",
-        defect="one is left out",
+        mechanism="what was read ahead is forgotten after a jump",
+        defect="the next batch is handed out, whichever was asked for",
         file="gpt2/datasets/loader.py",
-        original="            number = index + len(self._coming)\n",
-        replacement="            number = index + 2 * len(self._coming)\n",
+        original="if not self._coming or self._coming[0][0] != index:",
+        replacement="if not self._coming:",
         test="tests/gpt2/datasets/test_loader.py::test_batches_are_the_sampler_s",
     ),
 )
