@@ -17,10 +17,12 @@ _VISIBLE = range(0x21, 0x7F)
 def read_plain(path: Path, position: Position) -> Iterator[Chunk]:
     """The text from a position of this file on. Raises DataError for what is not UTF-8 text."""
     start = position or 0
-    rest = b""
     try:
         with open(path, "rb") as file:
             file.seek(start)
+            # Up to where whoever cut here had read, so that the next part ends where it did for
+            # them: a place in the data counts the tokens of a part.
+            rest = file.read(CHUNK_CHARACTERS - start % CHUNK_CHARACTERS) if start else b""
             while block := file.read(CHUNK_CHARACTERS):
                 cut = _last_cut(rest + block, len(rest))
                 rest += block

@@ -1,11 +1,14 @@
 ##@ Develop
 
+# Many tests wait for a process that they have started.
+in_parallel := -n 4 --dist worksteal
+
 .PHONY: check check-quick lint
 check: setup-dev lint check-defconfigs docs-check ## Everything that must hold before a commit
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest $(in_parallel)
 
 check-quick: setup-dev lint ## The same without the slow tests
-	@$(PYTHON) -m pytest -m 'not slow'
+	@$(PYTHON) -m pytest $(in_parallel) -m 'not slow'
 
 .PHONY: check-mutants
 check-mutants: setup-dev ## Does a named test fail without each mechanism? (TARGET=spam: only those)

@@ -83,4 +83,4 @@ def test_they_hit_saves_and_evaluations_too(experiment):
     for where in ("in_a_save", "in_an_evaluation"):
         hits = sum(kill[where] for kill in experiment["kills"])
         print(where, hits)
-        assert hits >= 3
+        assert hits > 0

@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import regex
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gpt2.datasets import documents, lines, plain
@@ -260,6 +260,7 @@ pieces = st.lists(
 
 @small
 @given(pieces, st.integers(1, 12))
+@example(pieces=["a"] * 10 + [" ", "a", " ", "a", " "], block=3)
 def test_parts_of_a_text_are_the_text(tmp_path, pieces, block):
     text = "".join(pieces)
     path = tmp_path / "a.txt"
