@@ -11,7 +11,7 @@ from gpt2.datasets import prepare
 from gpt2.model import GPT
 from gpt2.trained import shape_of
 from lib.arms import settings_of
-from lib.cli import ROOT
+from lib.cli import ROOT, guarded
 from lib.runs import RunDirectory
 
 DENSE = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"}
@@ -83,3 +83,21 @@ def save():
         return folder / name
 
     return write
+
+
+@pytest.fixture
+def command_of(tmp_path, monkeypatch, capsys):
+    """command_of(main)(*arguments) -> (status, output, errors), in a place without a `.config`."""
+    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "no.config"))
+    monkeypatch.delenv("BITTERBENCH_OVERRIDES", raising=False)
+    place = f"--results-dir={tmp_path / 'results'}"
+
+    def of(main):
+        def call(*arguments):
+            status = guarded(main, [place, *arguments])
+            captured = capsys.readouterr()
+            return status, captured.out, captured.err
+
+        return call
+
+    return of

@@ -14,7 +14,7 @@ from gpt2 import hellaswag
 from gpt2.questions import results, scoring
 from gpt2.questions.results import read_results
 from lib.claims import claim
-from lib.cli import ROOT, guarded
+from lib.cli import ROOT
 
 
 @pytest.fixture
@@ -41,17 +41,8 @@ def made(planned, save, merges_mirror, questions_file):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "no.config"))
-    monkeypatch.delenv("BITTERBENCH_OVERRIDES", raising=False)
-    place = f"--results-dir={tmp_path / 'results'}"
-
-    def call(*arguments):
-        status = guarded(hellaswag.main, [place, *arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def command(command_of):
+    return command_of(hellaswag.main)
 
 
 def numbers(result):

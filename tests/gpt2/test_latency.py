@@ -8,7 +8,6 @@ import torch
 from gpt2 import latency
 from gpt2.latency import measure_after_training, read_latency
 from gpt2.trained import place_of
-from lib.cli import guarded
 
 SMALL = {
     "INFERENCE_BATCH_SIZES": "1,2",
@@ -19,17 +18,8 @@ SMALL = {
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "no.config"))
-    monkeypatch.delenv("BITTERBENCH_OVERRIDES", raising=False)
-    place = f"--results-dir={tmp_path / 'results'}"
-
-    def call(*arguments):
-        status = guarded(latency.main, [place, *arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def command(command_of):
+    return command_of(latency.main)
 
 
 def test_the_numbers_are_printed_and_kept_with_their_conditions(command, planned, save):

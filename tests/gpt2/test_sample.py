@@ -8,23 +8,13 @@ import sys
 import pytest
 
 from gpt2 import sample
-from lib.cli import ROOT, guarded
+from lib.cli import ROOT
 from tests.gpt2.training import train_here
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """command(*arguments) -> (status, output, errors), in a place without a `.config`."""
-    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "no.config"))
-    monkeypatch.delenv("BITTERBENCH_OVERRIDES", raising=False)
-    place = f"--results-dir={tmp_path / 'results'}"
-
-    def call(*arguments):
-        status = guarded(sample.main, [place, *arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def command(command_of):
+    return command_of(sample.main)
 
 
 def test_a_run_writes_and_writes_the_same_again(command, planned, save):
