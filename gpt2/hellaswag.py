@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpt2.questions.results import FOLDER, Notebook
-from gpt2.run_options import command_line, parse, run_and_settings
+from gpt2.run_options import command_line, note, parse, run_and_settings
 from lib.claims import claim
 from lib.cli import guarded
 from lib.console import duration
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     from gpt2.trained import load_trained, place_of
 
     place = place_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, place, _note)
-    exam = exam_of(settings, trained.tokenizer.info, options.limit, _note)
+    trained = load_trained(run, options.checkpoint, settings, place, note)
+    exam = exam_of(settings, trained.tokenizer.info, options.limit, note)
     with claim(run.path / FOLDER):
         print(page(answered(run, place, trained, exam)))
     return 0
@@ -73,9 +73,9 @@ def answered(run: RunDirectory, place: "Place", trained: "Trained", exam: "Exam"
     }
     notebook = Notebook(run.path, key)
     if (result := notebook.result()) is not None:
-        _note(f"asked before: {notebook.path}")
+        note(f"asked before: {notebook.path}")
         return result
-    known = notebook.known(_note)
+    known = notebook.known(note)
     started = told = time.monotonic()
 
     def keep(losses: Losses) -> None:
@@ -85,7 +85,7 @@ def answered(run: RunDirectory, place: "Place", trained: "Trained", exam: "Exam"
             told = time.monotonic()
             rate = (len(losses) - len(known)) / (told - started)
             left_s = (len(exam.questions) - len(losses)) / rate
-            _note(f"{len(losses):,} of {len(exam.questions):,} questions, {duration(left_s)} left")
+            note(f"{len(losses):,} of {len(exam.questions):,} questions, {duration(left_s)} left")
 
     torch_name, autocast = place.device.torch_name, place.autocast()
     losses = ask(trained.model, exam.questions, torch_name, autocast, known, keep)
@@ -138,10 +138,6 @@ def _count(text: str) -> int:
     if number < 0:
         raise ValueError(text)
     return number
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpt2.run_options import command_line, parse, run_and_settings
+from gpt2.run_options import command_line, note, parse, run_and_settings
 from lib.cli import guarded
 from lib.files import write_atomic
 from lib.runs import RunDirectory
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     from gpt2.trained import load_trained, place_of
 
     place = place_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, place, _note)
+    trained = load_trained(run, options.checkpoint, settings, place, note)
     print(f"{run.name}, {place.dtype} on {place.device}", flush=True)
     measure_run(run, trained.model, trained.described(), settings, place, _say)
     print(f"written: {run.path / FILE}")
@@ -110,10 +110,6 @@ def read_latency(run: Path) -> dict[str, Any] | None:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ a symbol that is younger than the run has its default. Knows no torch.
 
 import argparse
 import os
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -66,6 +67,11 @@ def parse(
             listed = ", ".join(map(_option, known))
             raise ValueError(f"{_option(name)} does not concern this command. These do: {listed}.")
     return options, pairs
+
+
+def note(line: str) -> None:
+    """Say something beside the result, so that `make sample > file` holds nothing else."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def run_and_settings(wanted: str, pairs: Pairs) -> tuple[RunDirectory, dict[str, Any]]:

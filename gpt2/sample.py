@@ -17,7 +17,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gpt2.run_options import Pairs, command_line, parse, run_and_settings
+from gpt2.run_options import Pairs, command_line, note, parse, run_and_settings
 from lib.cli import guarded
 from lib.rng import stream_seed
 
@@ -39,9 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     from gpt2.trained import load_trained, place_of
 
     place = place_of(settings)
-    trained = load_trained(run, options.checkpoint, settings, place, _note)
+    trained = load_trained(run, options.checkpoint, settings, place, note)
     checkpoint = trained.checkpoint
-    _note(f"{run.name}, step {checkpoint.step} ({checkpoint.path.name}), on {place.device}")
+    note(f"{run.name}, step {checkpoint.step} ({checkpoint.path.name}), on {place.device}")
     texts = write_texts(
         trained.model,
         trained.tokenizer,
@@ -76,11 +76,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
-
-
-def _note(line: str) -> None:
-    """Beside the texts, so that `make sample > file` holds nothing else."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ EVALUATION = (
         mechanism="HellaSwag: what a killed command had done is kept",
         defect="it begins again",
         file="gpt2/hellaswag.py",
-        original="    known = notebook.known(_note)",
+        original="    known = notebook.known(note)",
         replacement="    known = {}",
         test="tests/gpt2/test_hellaswag.py::test_a_stopped_command_continues_to_the_same_result",
     ),
