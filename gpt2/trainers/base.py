@@ -268,16 +268,13 @@ class BaseGPT2Trainer(ABC):
         """Evaluate, unless a signal cuts it short; then it is done first thing after a resume."""
         self.settle()
         start = time.perf_counter()
-        with self.clock.measure("eval"):
-            result = evaluate(
-                self.model,
-                self.windows if self.step == self.total_steps else self.sampled_windows,
-                self.batch.micro,
-                self.device.torch_name,
-                evaluation_scope(self.speed, self.device.torch_name),
-                self._may_go_on,
-            )
-        if result is None:
+        is_last = self.step == self.total_steps
+        result = self._evaluation_of(self.windows if is_last else self.sampled_windows)
+        # The best step is chosen by the same windows throughout, which the whole split is not.
+        compared = result
+        if is_last and self.best is not None and not self.sampled_windows.is_full_split:
+            compared = self._evaluation_of(self.sampled_windows)
+        if result is None or compared is None:
             return
         sparsity = self.pruner.report().achieved
         self.journal.evaluated(result, sparsity, time.perf_counter() - start)
@@ -285,8 +282,20 @@ class BaseGPT2Trainer(ABC):
             raise Diverged(f"validation loss {result.loss:g} at step {self.step}")
         self.last_evaluation = result
         self.evaluated_step = self.step
-        if self.best is None or result.loss < self.best["loss"]:
-            self.best = {"loss": result.loss, "step": self.step, "sparsity": sparsity}
+        if self.best is None or compared.loss < self.best["loss"]:
+            self.best = {"loss": compared.loss, "step": self.step, "sparsity": sparsity}
+
+    def _evaluation_of(self, windows: ValidationWindows) -> Evaluation | None:
+        """The loss over `windows`; None if a signal came first."""
+        with self.clock.measure("eval"):
+            return evaluate(
+                self.model,
+                windows,
+                self.batch.micro,
+                self.device.torch_name,
+                evaluation_scope(self.speed, self.device.torch_name),
+                self._may_go_on,
+            )
 
     def _evaluate_aside(self) -> None:
         """Samples and HellaSwag, at the steps that ask for them."""

@@ -7,16 +7,19 @@ fails by an assertion, and not by an error of import or collection, which would 
 
 import argparse
 import importlib
+import multiprocessing
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
 
 from lib.cli import ROOT, guarded
+from lib.cpu import affinity
 from tests.mutants.judge import Outcome, judge
 from tests.mutants.mutant import Mutant
 from tests.mutants.table import MUTANTS
@@ -25,6 +28,11 @@ COPIED = ("lib", "gpt2", "scripts", "tests", "defconfigs", "Kconfig", "pyproject
 # What every child would otherwise import again; nothing of the project.
 SLOW_IMPORTS = ("torch", "torch._dynamo", "hypothesis.strategies", "numpy", "kconfiglib")
 SURVIVED = 1
+# Tests that pass, judged by one child: few enough for its time, many enough to share its imports.
+BATCH = 40
+
+copy: Path
+"""A worker's own copy of the project."""
 
 
 def copy_project(root: Path, target: Path) -> None:
@@ -52,8 +60,21 @@ def prepare() -> None:
     settings.load_profile("mutants")
 
 
-def verdict(mutant: Mutant, copy: Path) -> tuple[str, Outcome]:
-    """Apply the mutant to the copy, run its test, take the mutant out again."""
+def begin_worker(folder: str) -> None:
+    """Give this process its own copy of the project."""
+    global copy
+    copy = Path(tempfile.mkdtemp(dir=folder)).resolve()
+    copy_project(ROOT, copy)
+
+
+def healthy(nodes: list[str]) -> Outcome:
+    """Run tests without a mutant."""
+    return judge(copy, nodes)
+
+
+def verdict(mutant: Mutant) -> tuple[str, Outcome, float]:
+    """Apply the mutant to the copy, run its test, take the mutant out again; with the seconds."""
+    start = time.perf_counter()
     path = copy / mutant.file
     text = path.read_text("utf-8")
     path.write_text(mutant.applied(text), "utf-8")
@@ -61,9 +82,36 @@ def verdict(mutant: Mutant, copy: Path) -> tuple[str, Outcome]:
         outcome = judge(copy, [mutant.test])
     finally:
         path.write_text(text, "utf-8")
-    if outcome.is_killed:
-        return "killed", outcome
-    return ("SURVIVED" if outcome.passed and not outcome.accidents else "ACCIDENT"), outcome
+    word = "killed"
+    if not outcome.is_killed:
+        word = "SURVIVED" if outcome.passed and not outcome.accidents else "ACCIDENT"
+    return word, outcome, time.perf_counter() - start
+
+
+def judge_all(mutants: Sequence[Mutant], pool: ProcessPoolExecutor) -> int:
+    """Print a line a mutant as they are judged; returns how many no test noticed."""
+    start = time.perf_counter()
+    nodes = list(dict.fromkeys(mutant.test for mutant in mutants))
+    for outcome in pool.map(healthy, batches(nodes, BATCH)):
+        if not outcome.is_good:
+            print(outcome.output)
+            raise ValueError("these tests must pass before they can judge a mutant; mend them")
+    print(f"{time.perf_counter() - start:6.1f} s  every named test passes without a mutant")
+    bad = 0
+    judged = {pool.submit(verdict, mutant): mutant for mutant in mutants}
+    for future in as_completed(judged):
+        mutant = judged[future]
+        word, outcome, taken_s = future.result()
+        print(f"{taken_s:6.1f} s  {word}: {mutant.mechanism}", flush=True)
+        if word != "killed":
+            bad += 1
+            print(f"{mutant.file}: {mutant.defect}\n{mutant.test}\n{outcome.output}")
+    return bad
+
+
+def batches(nodes: list[str], size: int) -> list[list[str]]:
+    """The nodes in order, in lists of at most `size`."""
+    return [nodes[start : start + size] for start in range(0, len(nodes), size)]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,23 +124,15 @@ def main(arguments: Sequence[str]) -> int:
     for mutant in mutants:
         mutant.check(ROOT)
     prepare()
-    bad = 0
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = Path(folder).resolve()
-        copy_project(ROOT, copy)
-        start = time.perf_counter()
-        healthy = judge(copy, list(dict.fromkeys(mutant.test for mutant in mutants)))
-        if not healthy.is_good:
-            print(healthy.output)
-            raise ValueError("these tests must pass before they can judge a mutant; mend them")
-        print(f"{time.perf_counter() - start:6.1f} s  every named test passes without a mutant")
-        for mutant in mutants:
-            start = time.perf_counter()
-            word, outcome = verdict(mutant, copy)
-            print(f"{time.perf_counter() - start:6.1f} s  {word}: {mutant.mechanism}", flush=True)
-            if word != "killed":
-                bad += 1
-                print(f"{mutant.file}: {mutant.defect}\n{mutant.test}\n{outcome.output}")
+    # Forks, of a process that has imported what is slow; one more than there are processors,
+    # because many tests wait for a process that they have started.
+    context = multiprocessing.get_context("fork")
+    workers = min(1 + len(affinity()), len(mutants))
+    with (
+        tempfile.TemporaryDirectory(prefix="mutants-") as folder,
+        ProcessPoolExecutor(workers, context, begin_worker, (folder,)) as pool,
+    ):
+        bad = judge_all(mutants, pool)
     print(f"{len(mutants) - bad} of {len(mutants)} mutants killed")
     return SURVIVED if bad else 0
 

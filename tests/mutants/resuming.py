@@ -42,8 +42,8 @@ RESUMING = (
         mechanism="a stop cuts an evaluation short",
         defect="the evaluation counts as done",
         file=LOOP,
-        original="        if result is None:\n            return\n",
-        replacement="        if result is None:\n"
+        original="        if result is None or compared is None:\n            return\n",
+        replacement="        if result is None or compared is None:\n"
         "            self.evaluated_step = self.step\n            return\n",
         test=f"{RESUME_TESTS}::test_in_the_middle_of_an_evaluation",
     ),

@@ -88,4 +88,12 @@ TRAINING = (
         test="tests/scripts/matrix/test_extra_budget.py::"
         "test_more_steps_for_the_variants_that_had_them_and_for_what_they_stand_beside",
     ),
+    Mutant(
+        mechanism="best: by the same windows throughout",
+        defect="the last evaluation, of the whole split, competes with those of a sample",
+        file="gpt2/trainers/base.py",
+        original="if is_last and self.best is not None and not",
+        replacement="if False and not",
+        test=f"{LOOP_TESTS}::test_the_best_step_is_chosen_by_the_same_windows_throughout",
+    ),
 )

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from gpt2.evaluate import Evaluation
 from gpt2.model import GPT
 from gpt2.trainers import base, journal, step
 from lib.metrics import read_metrics
@@ -23,6 +24,22 @@ def test_a_run_is_done_and_learned_something(train):
     assert final["loss"] == outcome.measured["val_loss"]
     assert final["evaluated_tokens"] == outcome.measured["val_tokens"]
     assert outcome.measured["tokens"] == 20 * 4 * 32
+
+
+def test_the_best_step_is_chosen_by_the_same_windows_throughout(train, monkeypatch):
+    """The whole split may be harder or easier than the windows of the evaluations before."""
+    losses = {False: iter([2.0, 1.9]), True: iter([2.1])}
+
+    def evaluation_of(self, windows):
+        loss = next(losses[windows.is_full_split])
+        return Evaluation(loss, 32, len(windows), windows.is_full_split)
+
+    monkeypatch.setattr(base.BaseGPT2Trainer, "_evaluation_of", evaluation_of)
+    outcome, run = train(EVAL_SAMPLES=3, EVAL_INTERVAL=10)
+    assert outcome.measured["val_best"] == {"loss": 1.9, "step": 20, "sparsity": 0.0}
+    assert outcome.measured["val_loss"] == 2.1
+    rows = read_metrics(run.metrics_path, {"eval"})
+    assert [(row["step"], row["loss"]) for row in rows] == [(10, 2.0), (20, 2.1)]
 
 
 def test_two_runs_give_the_same_bits(train, final_weights, equal):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lib.trackers import TRACKERS
+from lib.trackers.feed import Feed
 from lib.trackers.lane import Lane
 from lib.trackers.names import values_of
 from tests.lib.trackers.wandb_server import WandbServer
@@ -141,12 +142,20 @@ def test_a_resumed_run_goes_on_where_the_server_is(track, job, rows, write, said
 
 @pytest.mark.slow
 def test_a_login_without_a_server_keeps_the_run_here_and_says_so(
-    track, read, job, rows, write, said, monkeypatch
+    read, job, rows, write, said, monkeypatch
 ):
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     write(rows)
-    track("wandb")
+    feed = Feed([Lane("wandb", TRACKERS["wandb"].module, job)], said.append)
+    # It gives the server its time while the run goes on, as it would; a run that ends at once
+    # waits no longer than the patience of its end.
+    deadline = time.monotonic() + 120
+    while not said:
+        assert time.monotonic() < deadline
+        feed.check()
+        time.sleep(0.1)
+    feed.close(succeeded=True, patience_s=60)
     sentence = said.only()
     assert sentence.startswith("tracker wandb: the server does not answer (")
     assert f"so the run is kept in {job.folder}/wandb" in sentence
