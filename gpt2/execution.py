@@ -34,6 +34,7 @@ from gpt2.speed import Facts, Speed, SpeedError
 from lib.allocator import can_keep_freed_memory, keep_freed_memory
 from lib.cpu import usable_cores
 from lib.device import Device, compute_capability, has_bfloat16
+from lib.optimizers.eager import do_without_compiler
 
 KERNELS = {
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -91,6 +92,8 @@ def set_up(speed: Speed, compile_cache: Path) -> None:
         keep_freed_memory()
     if speed.compile:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(compile_cache))
+    else:
+        do_without_compiler()
 
 
 def prepare_model(model: GPT, speed: Speed) -> None:

@@ -34,14 +34,11 @@ MOST_COMMAND_S = 0.3
 REPEATS = 7
 STEPS = 50
 
-# The first optimizer of a process makes torch import its compiler, whoever makes it.
 TORCH_ALONE = """
 import time
 start = time.perf_counter()
 import torch
-imported = time.perf_counter()
-torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))])
-print(imported - start, time.perf_counter() - imported)
+print(time.perf_counter() - start)
 """
 # A line of `python -X importtime`: self | cumulative | name, indented by depth.
 BRINGS_TORCH = re.compile(r"^import time:.*\| +torch$", re.MULTILINE)
@@ -53,8 +50,6 @@ class Times:
 
     wall: float
     import_torch: float
-    first_optimizer: float
-    """What torch.optim takes to make one, in a process that has only imported torch."""
     train: float
     evaluate: float
     checkpoint: float
@@ -109,16 +104,13 @@ def time_run(folder: Path, configuration: Configuration) -> Times:
     summary = run.summary()
     assert summary is not None, f"{run.path} says it is done and has no summary"
     seconds = summary["time"]
-    import_torch, first_optimizer = map(float, said.split())
     parts = (seconds[part] for part in ("train_s", "eval_s", "checkpoint_s"))
-    return Times(wall, import_torch, first_optimizer, *parts)
+    return Times(wall, float(said), *parts)
 
 
 def _runs(times: Sequence[Times], model: str) -> Iterator[Finding]:
     what = "a run beyond `import torch`, training and evaluation, s"
     yield _finding(model, what, [each.harness for each in times], at_most(MOST_S, " s"))
-    what = "of it torch's own, for the first optimizer of a process, s"
-    yield _finding(model, what, [each.first_optimizer for each in times], None)
     what = "of it waiting for checkpoints, s"
     yield _finding(model, what, [each.checkpoint for each in times], None)
     yield _finding(model, "the whole run, s", [each.wall for each in times], None)

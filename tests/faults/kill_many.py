@@ -22,7 +22,6 @@ import time
 from pathlib import Path
 
 import torch
-import torch._dynamo  # what a first optimizer step imports, once for all children
 
 import gpt2.trainers.run  # noqa: F401 (what a child would otherwise import)
 import gpt2.trainers.saving  # noqa: F401

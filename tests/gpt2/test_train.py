@@ -35,6 +35,16 @@ def command(configure, tmp_path):
 DENSE = ("--optimizer", "adamw", "--pruning-method=none")
 
 
+def test_a_run_that_compiles_nothing_imports_no_compiler(command, monkeypatch):
+    """It takes longer than everything else before the first step."""
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    done = command(*DENSE)
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "torch" in imported
+    assert "torch._dynamo" not in imported
+
+
 def test_a_described_run_is_computed_once(command, tmp_path):
     first = command(*DENSE)
     assert first.returncode == 0, first.stderr

@@ -101,6 +101,23 @@ SPEED = (
         test=f"{RESOLVE_TESTS}::test_float32_on_a_processor_is_left_to_torch",
     ),
     Mutant(
+        mechanism="start-up: a run that compiles nothing imports no compiler",
+        defect="torch imports it for its optimizers",
+        file=EXECUTION,
+        original="        do_without_compiler()\n",
+        replacement="        pass\n",
+        test="tests/gpt2/test_train.py::test_a_run_that_compiles_nothing_imports_no_compiler",
+    ),
+    Mutant(
+        mechanism="start-up: optimizers without the compiler compute no gradients",
+        defect="their updates are recorded for a backward pass",
+        file="lib/optimizers/eager.py",
+        original='torch.set_grad_enabled(self.defaults["differentiable"])',
+        replacement="torch.enable_grad()",
+        test="tests/lib/optimizers/test_eager.py::"
+        "test_every_optimizer_does_the_same_without_the_compiler",
+    ),
+    Mutant(
         mechanism="speed: what is asked for is done or refused",
         defect="a compiler that is missing is passed over",
         file=RESOLVE,

@@ -9,7 +9,7 @@ from scripts.bench.startup import Times, imports_torch
 
 
 def test_what_is_left_of_a_run():
-    parts = {"import_torch": 1.0, "first_optimizer": 0.5, "checkpoint": 0.2}
+    parts = {"import_torch": 1.0, "checkpoint": 0.2}
     times = Times(wall=9.0, train=4.0, evaluate=2.0, **parts)
     assert times.harness == 2.0
 
