@@ -78,11 +78,10 @@ class ExpectedFacts:
     tokens_per_s_at_half_peak: float | None
     weights_bytes: int
     gradients_bytes: int
-    optimizer_bytes: int | None
-    """None where it is only known after the first step."""
+    optimizer_bytes: int
     mask_bytes: int
-    checkpoint_bytes: int | None
-    """The most that checkpoints will take on the disk; None where none are written."""
+    checkpoint_bytes: int
+    """The most that checkpoints will take on the disk; 0 where none are written."""
 
 
 @dataclass(frozen=True)
@@ -115,26 +114,24 @@ def brief(facts: RunFacts) -> list[str]:
     """The same in two lines."""
     model, training, expected = facts.model, facts.training, facts.expected
     again = f" from step {training.first_step:,}" if training.first_step else ""
-    state = f"{size(known_state_bytes(expected))} of weights, gradients and masks"
-    if expected.optimizer_bytes is not None:
-        state = f"{size(known_state_bytes(expected))} of training state"
+    state = f"{size(state_bytes(expected))} of training state"
     disk = expected.checkpoint_bytes
     return [
         f"{model.name} ({count(model.parameters)}), {training.steps:,} steps of "
         f"{training.tokens_per_step:,} tokens{again}, {training.epochs:.2f} epochs, on "
         f"{facts.hardware.device}, {facts.hardware.arithmetic}",
         f"{work(expected.flops_per_token)} a token, {_yardstick(expected)}, {state}"
-        + (f", {size(disk)} of checkpoints" if disk is not None else ""),
+        + (f", at most {size(disk)} of checkpoints" if disk else ""),
     ]
 
 
-def known_state_bytes(expected: ExpectedFacts) -> int:
-    """Weights, gradients, masks, and the optimizer's state where that is known."""
+def state_bytes(expected: ExpectedFacts) -> int:
+    """What the training keeps from step to step."""
     return (
         expected.weights_bytes
         + expected.gradients_bytes
+        + expected.optimizer_bytes
         + expected.mask_bytes
-        + (expected.optimizer_bytes or 0)
     )
 
 
@@ -207,14 +204,13 @@ def _expected(expected: ExpectedFacts) -> Entries:
         half = 0.5 * expected.matmul_tflops * 1e12 / expected.flops_per_token
         yield "At 50 % of the product", f"{half:,.0f} tokens/s"
     state = [("weights", expected.weights_bytes), ("gradients", expected.gradients_bytes)]
-    if expected.optimizer_bytes is not None:
+    if expected.optimizer_bytes:
         state.append(("optimizer state", expected.optimizer_bytes))
     if expected.mask_bytes:
         state.append(("masks", expected.mask_bytes))
     parts = ", ".join(f"{name} {size(taken)}" for name, taken in state)
-    rest = "activations" if expected.optimizer_bytes is not None else "optimizer state, activations"
-    yield "Memory", f"{size(known_state_bytes(expected))} ({parts}), and {rest}"
-    if expected.checkpoint_bytes is not None:
+    yield "Memory", f"{size(state_bytes(expected))} ({parts}), and activations"
+    if expected.checkpoint_bytes:
         yield "Disk for checkpoints", f"up to {size(expected.checkpoint_bytes)}"
 
 

@@ -164,26 +164,3 @@ def shape_key(config: Mapping[str, Any]) -> str:
     values[COST_SYMBOLS.index("BATCH_SIZE")] = micro_batch(config)
     text = json.dumps(values)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def parameter_count(config: Mapping[str, Any], vocab_size: int) -> int:
-    """Parameters of the model that gpt2/model.py builds, without building it."""
-    width, layers, bias = config["N_EMBD"], config["N_LAYER"], int(config["BIAS"])
-    matrices = 12 * width * width
-    # qkv 3, projection 1, up 4, down 1 biases of one width; two norms of weight and bias.
-    vectors = (3 + 1 + 4 + 1) * width * bias + 2 * width * (1 + bias)
-    embeddings = (vocab_size * (1 if config["WEIGHT_TYING"] else 2) + config["BLOCK_SIZE"]) * width
-    return layers * (matrices + vectors) + embeddings + width * (1 + bias)
-
-
-def state_copies(config: Mapping[str, Any]) -> int:
-    """How many numbers an optimizer keeps for each parameter, at least."""
-    optimizer = config["OPTIMIZER"]
-    if optimizer == "adamwprune":
-        optimizer = config["ADAMWPRUNE_BASE"]
-    if optimizer == "sgd":
-        return int(config["SGD_MOMENTUM"] > 0)
-    if optimizer == "muon":
-        return 1  # on the matrices of the blocks; two elsewhere
-    has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and config["SPAM_AMSGRAD"])
-    return 3 if has_amsgrad else 2

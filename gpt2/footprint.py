@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpt2.budget import Batch, parameter_count, state_copies
+from gpt2.budget import Batch
+from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers, parameter_count
 from gpt2.speed import Speed
 
-FLOAT32_BYTES = 4
 BFLOAT16_BYTES = 2
 GIB = 1 << 30
 
@@ -120,7 +120,8 @@ def state_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int) -> int
     """Weights, gradients, the optimizer's numbers, and autocast's copies of the weights."""
     parameters = parameter_count(config, vocab_size)
     casts = BFLOAT16_BYTES if speed.dtype == "bfloat16" else 0
-    return parameters * (FLOAT32_BYTES * (2 + state_copies(config)) + casts)
+    numbers = 2 * parameters + optimizer_numbers(config, vocab_size)
+    return FLOAT32_BYTES * numbers + casts * parameters
 
 
 def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:

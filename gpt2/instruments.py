@@ -14,6 +14,7 @@ from gpt2.budget import micro_batch, tokens_per_step
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
 from gpt2.model import GPT
+from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers
 from lib.cpu import cpu_model
 from lib.device import Device
 from lib.flops import CAUSAL, EXACT, PALM, ModelFlops
@@ -66,20 +67,18 @@ def run_facts(
     first_step: int,
     matmul: MatmulRate | None,
     split: MemorySplit,
-    optimizer_bytes: int | None,
-    checkpoint_bytes: int | None,
     pruning: str,
     choices: Mapping[str, str],
 ) -> RunFacts:
     """What the banner says of a run that is about to begin.
 
     model: as built, not compiled; split: of `memory_split` before the first step, when the
-    optimizer has no state: what it will take is optimizer_bytes, None where nobody knows it;
-    checkpoint_bytes: the most that checkpoints will take on the disk, None without checkpoints;
-    pruning: `Pruner.describe()`; choices: ways to compute the same ("Attention": "cuDNN").
+    optimizer has no state; pruning: `Pruner.describe()`; choices: ways to compute the same
+    ("Attention": "cuDNN").
     """
     flops = model_flops(model, settings["BLOCK_SIZE"])
     tokens = steps * tokens_per_step(settings)
+    rows = model.token_embedding.num_embeddings
     return RunFacts(
         run=run,
         model=ModelFacts(
@@ -90,7 +89,7 @@ def run_facts(
             n_head=settings["N_HEAD"],
             n_embd=settings["N_EMBD"],
             block_size=settings["BLOCK_SIZE"],
-            vocab_size=model.token_embedding.num_embeddings,
+            vocab_size=rows,
             tokenizer_size=dataset.manifest.vocab_size,
         ),
         training=TrainingFacts(
@@ -114,7 +113,14 @@ def run_facts(
             arithmetic=settings["DTYPE"],
             choices=tuple(choices.items()),
         ),
-        expected=_expected(flops, device, matmul, split, optimizer_bytes, checkpoint_bytes),
+        expected=_expected(
+            flops,
+            device,
+            matmul,
+            split,
+            optimizer_bytes=FLOAT32_BYTES * optimizer_numbers(settings, rows),
+            checkpoint_bytes=disk_need(settings, rows, steps, len(dataset.train)).running,
+        ),
     )
 
 
@@ -123,8 +129,9 @@ def _expected(
     device: Device,
     matmul: MatmulRate | None,
     split: MemorySplit,
-    optimizer_bytes: int | None,
-    checkpoint_bytes: int | None,
+    *,
+    optimizer_bytes: int,
+    checkpoint_bytes: int,
 ) -> ExpectedFacts:
     peak = find_peak(device.name)
     reason = why_no_mfu(device.name)

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from gpt2.budget import batch_of, parameter_count, state_copies
+from gpt2.budget import batch_of
 from gpt2.execution import Loss, attention_in_use, rehearse
-from gpt2.footprint import FLOAT32_BYTES, Fit, fit_micro_batch, step_bytes
+from gpt2.footprint import Fit, fit_micro_batch, step_bytes
 from gpt2.model import GPT
+from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers
 from gpt2.speed import Speed
 from lib.host_memory import available_bytes
 
@@ -46,7 +47,7 @@ def choose_micro_batch(
     free, _ = torch.cuda.mem_get_info()
     budget = int(SHARE_OF_GPU * (free + torch.cuda.memory_reserved()))
     # The optimizer has no state before its first step, so a trial does not see it.
-    state = FLOAT32_BYTES * state_copies(settings) * parameter_count(settings, vocab_size)
+    state = FLOAT32_BYTES * optimizer_numbers(settings, vocab_size)
     return fit_micro_batch(
         sequences, estimate, budget, gpu_probe(model, loss, speed, device, state)
     )

@@ -261,7 +261,13 @@ class BaseGPT2Trainer(ABC):
         Raises Diverged if one of them was not finite.
         """
         with self.clock.measure("train"):
-            self.training_step.check.settle()
+            try:
+                self.training_step.check.settle()
+            except Diverged as error:
+                # Whatever was handed out since then has updated nothing.
+                self.step = error.updates
+                self.tokens = self.step * tokens_per_step(self.settings)
+                raise
             self.anatomy.settle()
 
     def _evaluate(self) -> None:
@@ -279,7 +285,8 @@ class BaseGPT2Trainer(ABC):
         sparsity = self.pruner.report().achieved
         self.journal.evaluated(result, sparsity, time.perf_counter() - start)
         if not math.isfinite(result.loss):
-            raise Diverged(f"validation loss {result.loss:g} at step {self.step}")
+            message = f"validation loss {result.loss:g} at step {self.step}"
+            raise Diverged(message, self.step)
         self.last_evaluation = result
         self.evaluated_step = self.step
         if self.best is None or compared.loss < self.best["loss"]:

@@ -16,6 +16,11 @@ from lib.optimizers import skip_steps_where
 class Diverged(ArithmeticError):
     """The loss or the gradient is not finite. A result of the run, not a failure of the harness."""
 
+    def __init__(self, message: str, updates: int) -> None:
+        """`updates`: of the weights, in all the run before this."""
+        super().__init__(message)
+        self.updates = updates
+
 
 class FiniteCheck(ABC):
     """Sees each step's loss and the norm of its gated gradients before the update."""
@@ -69,4 +74,4 @@ def finite_check(optimizer: torch.optim.Optimizer, device: str) -> FiniteCheck:
 
 
 def _diverged(loss: float, norm: float, step: int) -> Diverged:
-    return Diverged(f"loss {loss:g}, gradient norm {norm:g} at step {step}")
+    return Diverged(f"loss {loss:g}, gradient norm {norm:g} at step {step}", step - 1)

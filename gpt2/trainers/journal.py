@@ -42,8 +42,6 @@ class Journal:
             first_step=trainer.step,
             matmul=trainer.matmul,
             split=self._split(),
-            optimizer_bytes=None,
-            checkpoint_bytes=None,
             pruning=trainer.pruner.describe(),
             choices=self._choices(),
         )

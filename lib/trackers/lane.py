@@ -17,6 +17,8 @@ from lib.trackers.protocol import Job
 # A tracker without a sign of life for so many seconds hangs. It has the lowest priority, so on a
 # busy machine a long start means nothing.
 SILENCE_S = 300.0
+# The lowest priority: what a tracker computes, it computes when the training leaves room.
+NICENESS = 19
 
 
 class Lane:
@@ -37,7 +39,7 @@ class Lane:
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
                 # -P: a folder of the working directory must not take the place of a package.
-                [sys.executable, "-P", "-m", "lib.trackers.sender", name, module],
+                [sys.executable, "-P", "-m", "lib.trackers.sender", name, module, str(NICENESS)],
                 cwd=ROOT,
                 env=_environment(),
                 stdin=subprocess.PIPE,
@@ -77,7 +79,6 @@ class Lane:
         """Tell it that the run has ended and no more rows come."""
         if not self.is_over:
             self._tell({"succeeded": succeeded})
-            self._close_input()
 
     def give_up(self, patience_s: float) -> list[str]:
         """End it, whatever it is doing; the sentence says what is missing then."""
@@ -100,17 +101,14 @@ class Lane:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._output.close()
-        self._close_input()
+        with suppress(BrokenPipeError):
+            self._input.close()
 
     def _tell(self, message: dict[str, Any]) -> None:
         # A process that has ended is no error here: `listen` says so.
         with suppress(BrokenPipeError):
             self._input.write(json.dumps(message).encode() + b"\n")
             self._input.flush()
-
-    def _close_input(self) -> None:
-        with suppress(BrokenPipeError):
-            self._input.close()
 
     def _read(self, notes: list[str]) -> bool:
         """Take in the messages that are there; returns whether there can be no more."""

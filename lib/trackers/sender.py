@@ -1,4 +1,4 @@
-"""The process of one tracker: `python -m lib.trackers.sender NAME MODULE`, started by `lane.py`.
+"""The process of one tracker: `python -m lib.trackers.sender NAME MODULE NICENESS`, of `lane.py`.
 
 It reads metrics.jsonl while the run appends to it, and hands each row to the tracker. So a row
 costs the training nothing, none is dropped when a tracker is slow, and what a tracker does to the
@@ -6,10 +6,10 @@ process it lives in (threads, signal handlers, random streams, warnings, the env
 terminal) it does not do to the trainer.
 
 Standard input brings the job, one line of JSON, and later a line that says how the run ended; its
-end without that line means that the trainer is gone. Either way the rest of the file is sent and
-the process ends. Standard output carries messages to the trainer, one JSON object a line:
-`{"rows": 12}`, so many are sent, also a sign of life; `{"note": "..."}`; `{"off": "..."}`, the
-reason for giving up; `{"closed": true}`, the tracker has every row. What packages print goes to
+end means that the trainer is gone. Either way the rest of the file is sent and the process ends.
+Standard output carries messages to the trainer, one JSON object a line: `{"rows": 12}`, so many are
+sent, also a sign of life; `{"note": "..."}`; `{"off": "..."}`, the reason for giving up;
+`{"closed": true}`, the tracker has every row. What packages print goes to
 `<run>/trackers/<name>/output.log`.
 """
 
@@ -29,10 +29,9 @@ from lib.trackers.protocol import Job, Row, Tracker
 
 POLL_S = 0.5
 LIFE_SIGN_S = 5.0
-LOWEST_PRIORITY = 19
 
-# Seconds that this process may live on after the run, and that one call of the tracker may take.
-# The trainer ends it sooner (lane.py, feed.py); this is for a trainer that was killed itself. A
+# Seconds that this process may outlive the trainer, and that one call of the tracker may take. A
+# trainer that lives ends it sooner (lane.py, feed.py); this is for one that was killed itself. A
 # timer of the kernel does it, because a tracker that hangs may hold the interpreter's lock.
 AFTERLIFE_S = 30
 LONGEST_CALL_S = 360
@@ -55,6 +54,8 @@ class Ending:
         line = sys.stdin.readline()
         self.succeeded = bool(line) and json.loads(line)["succeeded"]
         self.known.set()
+        # The trainer keeps it open as long as it waits for this process.
+        sys.stdin.read()
         signal.alarm(AFTERLIFE_S)
 
     def wind_up(self) -> None:
@@ -101,11 +102,10 @@ class Tail:
 
 
 def main(arguments: Sequence[str]) -> int:
-    name, module = arguments
+    name, module, niceness = arguments
     for number in NOT_FOR_US:
         signal.signal(number, signal.SIG_IGN)
-    # Whatever a tracker computes, it computes when the training leaves the processor idle.
-    os.nice(LOWEST_PRIORITY)
+    os.nice(int(niceness))
     channel = Channel(os.dup(sys.stdout.fileno()))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     job = Job.from_json(json.loads(sys.stdin.readline()))

@@ -4,12 +4,11 @@ import json
 import statistics
 from pathlib import Path
 
-from gpt2.budget import micro_batch, parameter_count, shape_key, state_copies
+from gpt2.budget import micro_batch, shape_key
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
+from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers, parameter_count
 from scripts.matrix.plan import PlannedRun
-
-FLOAT32_BYTES = 4
 
 
 def seconds_per_step(results: Path) -> dict[str, float]:
@@ -44,8 +43,8 @@ def least_memory_bytes(planned: PlannedRun) -> int | None:
         return None
     parameters = parameter_count(planned.settings, vocabulary)
     logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
-    copies = 2 + state_copies(planned.settings)
-    return FLOAT32_BYTES * (copies * parameters + 2 * logits)
+    numbers = 2 * parameters + optimizer_numbers(planned.settings, vocabulary)
+    return FLOAT32_BYTES * (numbers + 2 * logits)
 
 
 def padded_vocabulary(planned: PlannedRun) -> int | None:

@@ -118,9 +118,9 @@ ON_A_PROCESSOR = replace(
         matmul_tflops=0.1987,
         matmul_size=1024,
         tokens_per_s_at_half_peak=None,
-        optimizer_bytes=None,
+        optimizer_bytes=0,
         mask_bytes=11 * MIB,
-        checkpoint_bytes=None,
+        checkpoint_bytes=0,
     ),
 )
 
@@ -141,7 +141,7 @@ def test_what_is_not_known_is_said_and_nothing_is_invented():
         "  Matrix product here    0.1987 TFLOP/s (1024 x 1024 x 1024)",
         "  At 50 % of the product 116 tokens/s",
         "  Memory                 961 MiB (weights 475 MiB, gradients 475 MiB, masks 11",
-        "                         MiB), and optimizer state, activations",
+        "                         MiB), and activations",
     ]
     assert "  Steps                  10,000, of which 2,500 are done" in lines
 
@@ -157,13 +157,13 @@ def test_two_lines_for_several_runs_on_one_terminal():
     assert brief(ON_H200) == [
         "gpt2 (124M), 10,000 steps of 491,520 tokens, 4.92 epochs, on NVIDIA H200 (cuda), bfloat16",
         "0.8554 GFLOP a token, 578k tok/s at 50 % of 989.0 TFLOP/s, 1.86 GiB of training state, "
-        "13.2 GiB of checkpoints",
+        "at most 13.2 GiB of checkpoints",
     ]
     assert brief(ON_A_PROCESSOR) == [
         "gpt2 (124M), 10,000 steps of 491,520 tokens from step 2,500, 4.92 epochs, on "
         "AMD EPYC (cpu), float32",
         "0.8554 GFLOP a token, no known peak, a matrix product runs at 0.1987 TFLOP/s, "
-        "961 MiB of weights, gradients and masks",
+        "961 MiB of training state",
     ]
 
 

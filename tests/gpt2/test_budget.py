@@ -1,16 +1,13 @@
 import pytest
-import torch
 
 from gpt2.budget import (
     check_fit,
     extended,
     micro_batch,
-    parameter_count,
     shape_key,
     tokens_per_step,
     total_steps,
 )
-from gpt2.model import GPT, Shape
 
 CUSTOM_SPAM = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "custom"}
 
@@ -159,25 +156,3 @@ def test_shape_sees_cost_and_not_the_arm(one_run):
     assert shape_key(one_run(BATCH_SIZE=5)) != base
     assert shape_key(one_run(EXTRA_BATCH_PCT=25)) == shape_key(one_run(BATCH_SIZE=5))
     assert shape_key(one_run(EXTRA_ITERATIONS_PCT=25)) == base
-
-
-@pytest.mark.parametrize("bias", ["y", "n"])
-@pytest.mark.parametrize("tied", ["y", "n"])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_parameters_are_counted_as_the_model_has_them(one_run, bias, tied, layers):
-    settings = one_run(BIAS=bias, WEIGHT_TYING=tied, N_LAYER=layers)
-    with torch.device("meta"):
-        model = GPT(
-            Shape(
-                n_layer=layers,
-                n_head=settings["N_HEAD"],
-                n_embd=settings["N_EMBD"],
-                block_size=settings["BLOCK_SIZE"],
-                vocab_size=77,
-                bias=settings["BIAS"],
-                weight_tying=settings["WEIGHT_TYING"],
-                dropout=0.0,
-                flash_attention=True,
-            )
-        )
-    assert parameter_count(settings, 77) == sum(p.numel() for p in model.parameters())

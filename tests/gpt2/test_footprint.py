@@ -3,10 +3,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2.budget import Batch, parameter_count
+from gpt2.budget import Batch
 from gpt2.execution import attention_in_use, forward_scope, prepare_model, step_scope
 from gpt2.footprint import fit_micro_batch, layer_bytes, logit_bytes, state_bytes, step_bytes
 from gpt2.model import GPT, Shape
+from gpt2.sizes import parameter_count
 from tests.gpt2.test_execution import FLOAT32, replace
 
 

@@ -31,7 +31,7 @@ TRACKERS = (
         mechanism="trackers: the lowest priority",
         defect="they take the processor from the training",
         file=SENDER,
-        original="os.nice(LOWEST_PRIORITY)",
+        original="os.nice(int(niceness))",
         replacement="os.nice(1)",
         test=f"{TESTS}/test_feed.py::test_its_process_has_the_lowest_priority",
     ),

@@ -144,6 +144,24 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(train, final_wei
     assert all(torch.isfinite(p).all() for p in final_weights[0].values())
 
 
+def test_out_of_memory_is_an_end_with_the_batch_and_what_was_measured(train, monkeypatch):
+    """Final: the same batch would not fit the next time either."""
+    loss, calls = GPT.loss, []
+
+    def hungry(self, rows, reduction="mean"):
+        calls.append(reduction)
+        if calls.count("mean") == 6:
+            raise torch.OutOfMemoryError("tried to allocate 2.00 GiB")
+        return loss(self, rows, reduction)
+
+    monkeypatch.setattr(GPT, "loss", hungry)
+    outcome, run = train()
+    assert outcome.status == "oom"
+    assert "at 4 sequences in a micro-batch: tried to allocate 2.00 GiB" in outcome.reason
+    assert outcome.measured["steps"] == 5
+    assert outcome.measured["memory"]["peak_rss_bytes"] > 50e6
+
+
 def test_a_run_that_cannot_go_on_is_failed_with_its_reason(train, monkeypatch):
     """Final: the same configuration would end so again, and `make` must not try for ever."""
     from lib.pruning import gradual

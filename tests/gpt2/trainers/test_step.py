@@ -93,4 +93,6 @@ def test_a_bad_step_is_named_when_the_line_is_due(train, deferred, final_weights
     assert late.status == at_once.status == "diverged"
     assert late.reason == at_once.reason
     assert "at step 7" in late.reason
+    for counted in ("steps", "tokens", "epochs"):
+        assert late.measured[counted] == at_once.measured[counted]
     assert all(torch.equal(final_weights[0][name], w) for name, w in final_weights[1].items())

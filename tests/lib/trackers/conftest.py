@@ -8,6 +8,7 @@ import pytest
 
 from lib.cli import ROOT
 from lib.metrics import MetricsWriter
+from lib.trackers import lane
 from lib.trackers.feed import Feed
 from lib.trackers.lane import Lane
 from lib.trackers.protocol import Job
@@ -117,8 +118,8 @@ def fakes(job, said):
 
     yield start
     # Also where the test has failed before it closed the feed.
-    for lane in started:
-        lane.end()
+    for each in started:
+        each.end()
 
 
 @pytest.fixture
@@ -155,7 +156,13 @@ def processes(job):
 
 
 @pytest.fixture
-def track(job, said):
+def prompt(monkeypatch):
+    """Trackers of normal priority: at the lowest, an import beside busy processes takes minutes."""
+    monkeypatch.setattr(lane, "NICENESS", 0)
+
+
+@pytest.fixture
+def track(job, said, prompt):
     """track("wandb", ...): send the rows that are in the file to real trackers, to the end."""
     from lib.trackers import TRACKERS
 

@@ -1,0 +1,79 @@
+"""Sizes by arithmetic are those of the real thing."""
+
+import pytest
+import torch
+
+from gpt2.model import GPT, Shape
+from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers, parameter_count
+from lib.optimizers import OPTIMIZERS, build_optimizer, optimizer_state_bytes
+
+VOCABULARY = 77
+
+
+@pytest.fixture
+def build():
+    """build(settings, device) -> a model of VOCABULARY tokens."""
+
+    def make(settings, device="meta"):
+        with torch.device(device):
+            return GPT(
+                Shape(
+                    n_layer=settings["N_LAYER"],
+                    n_head=settings["N_HEAD"],
+                    n_embd=settings["N_EMBD"],
+                    block_size=settings["BLOCK_SIZE"],
+                    vocab_size=VOCABULARY,
+                    bias=settings["BIAS"],
+                    weight_tying=settings["WEIGHT_TYING"],
+                    dropout=0.0,
+                    flash_attention=True,
+                )
+            )
+
+    return make
+
+
+@pytest.mark.parametrize("bias", ["y", "n"])
+@pytest.mark.parametrize("tied", ["y", "n"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_parameters_are_counted_as_the_model_has_them(one_run, build, bias, tied, layers):
+    settings = one_run(BIAS=bias, WEIGHT_TYING=tied, N_LAYER=layers)
+    counted = sum(p.numel() for p in build(settings).parameters())
+    assert parameter_count(settings, VOCABULARY) == counted
+
+
+CASES = {name: {} for name in OPTIMIZERS} | {
+    "adamwspam": {"SPAM_PRESET": "seed"},
+    "adamwspam paper": {"SPAM_PRESET": "paper"},
+    "adamwprune": {"ADAMWPRUNE_BASE": "adamwspam", "SPAM_PRESET": "seed"},
+    "adamwprune on adamwadv": {"ADAMWPRUNE_BASE": "adamwadv"},
+    "sgd without momentum": {"SGD_MOMENTUM": "0"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_optimizer_keeps_as_many_numbers(one_run, build, case):
+    settings = one_run(OPTIMIZER=case.split()[0], PRUNING_METHOD="none", **CASES[case])
+    model = build(settings, "cpu")
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+        parameter.grad = torch.randn_like(parameter)
+    optimizer = build_optimizer(settings["OPTIMIZER"], model.named_parameters(), settings)
+    optimizer.step()
+    numbers = FLOAT32_BYTES * optimizer_numbers(settings, VOCABULARY)
+    tensors = len(list(model.parameters()))
+    # Beside them a few counters for each tensor.
+    assert numbers <= optimizer_state_bytes(optimizer) <= numbers + 32 * tensors
+
+
+def test_files_of_a_run_by_hand(one_run):
+    """10 steps of 128 tokens are 2 epochs of 600."""
+    settings = one_run(
+        CHECKPOINT_INTERVAL=2, CHECKPOINT_KEEP=3, CHECKPOINT_KEEP_EPOCHS=5, CHECKPOINT_BEST="y"
+    )
+    one = disk_need(settings | {"CHECKPOINT_INTERVAL": 0}, VOCABULARY, 10, 10_000).running // 4
+    # The newest two and one that is being written, three rolling, two epochs, the best.
+    assert disk_need(settings, VOCABULARY, 10, 600).running == 9 * one
+    # No more epochs are kept than that, also of a text whose length is not known yet.
+    assert disk_need(settings, VOCABULARY, 10, None).running == (3 + 3 + 5 + 1) * one
+    assert disk_need(settings | {"SAVE_CHECKPOINT": False}, VOCABULARY, 10, 600) == (0, 0)
