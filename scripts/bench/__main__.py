@@ -19,7 +19,7 @@ from lib.cli import ROOT, guarded
 from lib.device import find_device
 from lib.kconfig import Layer, load_tree, overrides_from_environment
 from scripts.bench import checkpoints, loader, loss, memory, startup, training
-from scripts.bench.conditions import Conditions, load_average
+from scripts.bench.conditions import Conditions, cores_in_use
 from scripts.bench.context import Context, threads_of
 from scripts.bench.findings import Section
 from scripts.bench.page import write_place
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
             "FAST=1 measures nothing worth keeping, and WRITE would put it over what was measured. "
             "Leave one of them out."
         )
-    load = load_average()
+    load = cores_in_use()
     device = find_device(options.device, 0)
     overrides = without_device(overrides_from_environment(os.environ))
     for choice in choices:

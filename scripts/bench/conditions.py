@@ -5,6 +5,7 @@ import platform
 import re
 import statistics
 import subprocess
+import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Self
 
 import torch
 
-from lib.cpu import cpu_model, usable_cores
+from lib.cpu import affinity, cpu_model, usable_cores
 
 # Of the cores, busy with something else: on two cores, half a process. More, and a thread of a
 # team waits for a core at every synchronisation of the team.
 BUSY_SHARE = 0.25
 CPUINFO = Path("/proc/cpuinfo")
+STAT = Path("/proc/stat")
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Conditions:
     where: str
     """The device and the number of threads."""
     load: float | None
-    """Processes that wanted to run before anything was measured; None where nobody counts."""
+    """Cores that others kept busy before anything was measured; None where nobody counts."""
     cores: int
 
     @classmethod
@@ -42,8 +45,8 @@ class Conditions:
     @property
     def load_sentence(self) -> str:
         if self.load is None:
-            return "load average not known"
-        said = f"load average {self.load:.2f} on {self.cores} cores at the start"
+            return "what else the machine did is not known"
+        said = f"{self.load:.2f} of {self.cores} cores in other use at the start"
         busy = "**the machine was busy with something else, so these figures are void**"
         return f"{said}: {busy}" if self.is_busy else said
 
@@ -55,9 +58,31 @@ class Conditions:
         )
 
 
-def load_average() -> float | None:
-    """Processes that wanted to run, the mean of the last minute; None where nobody counts."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+def cores_in_use() -> float | None:
+    """Cores among ours that are busy now, looked at for two seconds; None where nobody counts.
+
+    The load average, taken where the system says nothing better, also counts what waits for a disk
+    or sleeps in the kernel: on a virtual machine that did nothing it read 1.0 for hours.
+    """
+    before = _times()
+    if before is None:
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    time.sleep(LOOK_S)
+    after = _times() or before
+    idle, total = (late - early for late, early in zip(after, before, strict=True))
+    return usable_cores() * (1 - idle / total) if total else 0.0
+
+
+def _times() -> tuple[int, int] | None:
+    """Ticks (idle, all) of the processors that we may run on; None where Linux does not count."""
+    try:
+        lines = STAT.read_text("ascii").splitlines()
+    except OSError:
+        return None
+    ours = {f"cpu{number}" for number in affinity()}
+    ticks = [[int(n) for n in line.split()[1:9]] for line in lines if line.split()[0] in ours]
+    # user nice system idle iowait irq softirq steal; a guest's time is in user already.
+    return sum(each[3] + each[4] for each in ticks), sum(map(sum, ticks))
 
 
 def where(device: torch.device) -> str:
