@@ -87,7 +87,7 @@ def test_a_busy_machine_is_told_and_written(stub, tmp_path, monkeypatch, capsys)
     stub("x")
     bench.main(["--target", "loader", "--device", "cpu"])
     said = capsys.readouterr()
-    assert "warning: load average 900.00" in said.err
+    assert "warning: 900.00 of" in said.err
     assert "these figures are void" in said.out
 
 
