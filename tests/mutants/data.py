@@ -12,7 +12,6 @@ ORDER_TEST = (
 )
 STREAMS = "tests/gpt2/datasets/test_streams.py"
 STAMP_TESTS = "tests/gpt2/datasets/test_stamps.py"
-DOCUMENTS = "tests/gpt2/datasets/test_documents.py"
 
 DATA = (
     Mutant(
@@ -78,7 +77,7 @@ DATA = (
         file=FEED,
         original="keep = 2 * threads if chunk.texts else 0",
         replacement="keep = 2 * threads",
-        test=f"{STREAMS}::test_nothing_dear_is_begun_before_it_is_needed",
+        test="tests/gpt2/datasets/test_feed.py::test_nothing_dear_is_begun_before_it_is_needed",
     ),
     Mutant(
         mechanism="resumed preparation: the place in the text",
@@ -126,7 +125,8 @@ DATA = (
         file="gpt2/datasets/plain.py",
         original="if data[end - 1] in _VISIBLE:",
         replacement="if True:",
-        test=f"{DOCUMENTS}::test_the_parts_have_the_tokens_of_the_whole_by_the_pattern",
+        test="tests/gpt2/datasets/test_plain.py::"
+        "test_the_parts_have_the_tokens_of_the_whole_by_the_pattern",
     ),
     Mutant(
         mechanism="WikiText: an article is a document",
@@ -134,7 +134,8 @@ DATA = (
         file="gpt2/datasets/articles.py",
         original="if is_title(row) and article:",
         replacement="if article:",
-        test=f"{DOCUMENTS}::test_articles_are_their_rows_from_title_to_title",
+        test="tests/gpt2/datasets/test_articles.py::"
+        "test_articles_are_their_rows_from_title_to_title",
     ),
     Mutant(
         mechanism="verification: the time of the inode's change",

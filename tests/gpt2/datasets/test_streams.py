@@ -7,112 +7,39 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
-import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.datasets import build, forecast
-from gpt2.datasets.build import build_dataset
-from gpt2.datasets.corpus import Stream
-from gpt2.datasets.documents import Chunk, Documents
 from gpt2.datasets.errors import CORRUPT, IO, DataError
-from gpt2.datasets.feed import BEGINNING, Feed, Place
-from gpt2.datasets.manifest import TokenizerInfo, read_manifest
+from gpt2.datasets.manifest import read_manifest
 from gpt2.datasets.resume import PROGRESS_NAME
-from gpt2.datasets.shards import open_dataset, verify
 from gpt2.datasets.tokenizers import ByteTokenizer
 from lib.cli import ROOT
-
-EOT = 256
-
-
-class WithEndOfText(ByteTokenizer):
-    """Bytes, and a token for the end of a text; counts what it tokenises."""
-
-    info = TokenizerInfo("gpt2", EOT + 1, EOT)
-    separator_bytes = 0
-
-    def __init__(self):
-        self.texts = []
-
-    def separator(self):
-        return np.array([EOT], dtype="<u2")
-
-    def encode(self, text):
-        self.texts.append(text)
-        return super().encode(text)
-
-
-class Texts(Documents):
-    """Texts in chunks of a few; ends with an error after so many chunks, where told to."""
-
-    def __init__(self, texts, size=3, fails_after=None):
-        self.texts, self.size, self.fails_after = texts, size, fails_after
-        self.released = []
-
-    def chunks(self, position):
-        for first in range(position or 0, len(self.texts), self.size):
-            if self.fails_after is not None and first >= self.fails_after * self.size:
-                raise DataError("the connection was closed", 66)
-            texts = self.texts[first : first + self.size]
-            yield Chunk(first, texts, [True] * len(texts))
-
-    def release(self, position):
-        self.released.append(position)
-
-
-def stream_of(documents, tokens=None, held_out=None, validation=None, tokenizer=None, **changes):
-    options = {
-        "train": documents,
-        "validation": validation,
-        "train_tokens": tokens,
-        "validation_tokens": held_out,
-        "tokenizer": tokenizer or WithEndOfText(),
-        "identity": {"of": "a test"},
-        "source": lambda position: {"position": position},
-        "expected_tokens": 100,
-        "cached_bytes": 0,
-    }
-    return Stream(**(options | changes))
-
-
-def tokens_of(texts):
-    return [token for text in texts for token in (EOT, *text.encode())]
-
-
-def made(folder, stream, shard_tokens=7, told=None):
-    lines = told if told is not None else []
-    build_dataset(folder, "finewebedu", stream, lines.append, shard_tokens)
-    dataset = open_dataset(folder)
-    verify(dataset)
-    return dataset
-
-
-def everything(split):
-    return split.window(0, len(split)).tolist()
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+from tests.gpt2.datasets.streams import (
+    EOT,
+    Texts,
+    WithEndOfText,
+    anywhere,
+    contents,
+    everything,
+    made,
+    stream_of,
+    texts,
+    tokens_of,
+)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch):
     """Hundreds of small files would wait for it; the processes that are killed do."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-texts = st.lists(st.text("abc \u00e9\u4f60", min_size=1, max_size=9), min_size=4, max_size=20)
-anywhere = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 # --- the split and the budget ---
@@ -172,87 +99,6 @@ def test_a_text_that_ends_in_its_head_is_too_short(tmp_path):
         made(tmp_path, stream_of(Texts(["abcd"]), 100, 50))
     assert error.value.exit_status == CORRUPT
     assert read_manifest(tmp_path) is None
-
-
-# --- the feed ---
-
-
-@anywhere
-@given(texts, st.integers(1, 5), st.lists(st.integers(1, 9), min_size=1, max_size=40), st.data())
-def test_a_feed_goes_on_from_any_place(texts, size, reads, data):
-    tokens = tokens_of(texts)
-    feed = Feed(Texts(texts, size), WithEndOfText(), BEGINNING, 2)
-    places, seen = [(feed.place, 0)], []
-    for count in reads:
-        seen += feed.read(count).tolist()
-        places.append((feed.place, len(seen)))
-    feed.close()
-    assert seen == tokens[: len(seen)]
-    place, done = data.draw(st.sampled_from(places))
-    place = Place(*json.loads(json.dumps(place)))
-    again = Feed(Texts(texts, size), WithEndOfText(), place, 1)
-    assert again.place == place
-    rest = []
-    while more := again.read(5).tolist():
-        rest += more
-    assert rest == tokens[done:]
-
-
-def test_a_place_before_anything_is_read_is_the_one_given():
-    feed = Feed(Texts(["abc"]), WithEndOfText(), Place(0, 0, 2), 1)
-    assert feed.place == Place(0, 0, 2)
-    assert feed.read(9).tolist() == [*b"bc"]
-
-
-def test_several_threads_tokenise_and_the_order_stays():
-    class Slow(WithEndOfText):
-        def encode(self, text):
-            time.sleep(0.002 if int(text) % 3 else 0.02)
-            names.add(threading.current_thread().name)
-            return super().encode(text)
-
-    names = set()
-    texts = [str(number) for number in range(100, 160)]
-    feed = Feed(Texts(texts, 1), Slow(), BEGINNING, 4)
-    seen = []
-    while more := feed.read(3).tolist():
-        seen += more
-    assert seen == tokens_of(texts)
-    assert len(names) > 1
-    assert threading.current_thread().name not in names
-
-
-def test_only_a_little_is_read_ahead():
-    taken = []
-
-    class Endless(Documents):
-        def chunks(self, position):
-            for number in range(10_000):
-                taken.append(number)
-                yield Chunk(number, ["text"], [True])
-
-    feed = Feed(Endless(), WithEndOfText(), BEGINNING, 2)
-    feed.read(1)
-    assert len(taken) <= 6
-    feed.close()
-
-
-def test_nothing_dear_is_begun_before_it_is_needed():
-    begun = []
-
-    class Dear(Documents):
-        def chunks(self, position):
-            for number in range(3):
-                yield Chunk(number, [], [])
-                begun.append(number)
-                yield Chunk(number, ["abc"], [True])
-
-    feed = Feed(Dear(), WithEndOfText(), BEGINNING, 2)
-    assert feed.read(4).tolist() == [EOT, *b"abc"]
-    assert begun == [0]
-    assert feed.read(1).tolist() == [EOT]
-    assert begun == [0, 1]
-    feed.close()
 
 
 # --- going on ---

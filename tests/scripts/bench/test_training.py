@@ -1,6 +1,8 @@
 """What the blocks of a measurement are made into, and a smallest one from end to end."""
 
+import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,6 +36,31 @@ def test_known_answers():
     # 2e6 FLOPs in 0.1 s are 2e7 a second; the products did 2.5e7.
     assert found.share_of_product(training.OURS).median == pytest.approx(0.8)
     assert found.share_of_product(training.PLAIN).median == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("noise", "passes"), [(0.0, 1), (0.3, training.MOST_PASSES)])
+def test_it_goes_on_until_the_control_is_precise(monkeypatch, context, noise, passes):
+    """Whatever the control reads, and whatever the others do."""
+    draw = random.Random(1)
+
+    class Loop:
+        def __init__(self, ms, noise=0.0):
+            self.ms, self.noise, self.blocks = ms, noise, 0
+
+        def block(self, repetitions):
+            self.blocks += 1
+            return [self.ms * (1 + draw.uniform(-self.noise, self.noise))]
+
+    product = Product(2, 2, 2, False, torch.float32, CPU)
+    monkeypatch.setattr(training, "fastest_product", lambda *_, **__: (product, 1.0))
+    monkeypatch.setattr(training, "FAST_TOLERANCE", training.TOLERANCE)
+    facts = SimpleNamespace(dtype="float32", flops=10, tokens=20)
+    # Twenty per cent off is no reason to go on, and twofold noise of ours is none either.
+    plain, ours, twin = Loop(10.0), Loop(5.0, noise=0.9), Loop(12.0, noise)
+    pace = training.Pace(seconds=0.0, fewest_rounds=9, most_rounds=9, block_ms=1.0)
+    found = training.time_loops((plain, ours, twin), facts, context(), pace)
+    assert found.rounds == 9 * passes
+    assert {len(blocks) for blocks in found.blocks_ms} == {2 * 9 * passes}
 
 
 @pytest.mark.parametrize(("twin_ms", "verdict"), [(200.0, "reached"), (202.0, "void: A/A 0.990")])

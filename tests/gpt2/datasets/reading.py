@@ -1,0 +1,43 @@
+"""What tests of readers share: files to read, and that every position gives exactly the rest."""
+
+import gzip
+import json
+
+import pyarrow
+import pyarrow.parquet
+from hypothesis import HealthCheck, settings
+
+small = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def texts_of(chunks):
+    return [text for chunk in chunks for text in chunk.texts]
+
+
+def check_positions(read, expected):
+    """Reading from every chunk's position, through JSON, gives exactly the rest."""
+    chunks = list(read(None))
+    assert texts_of(chunks) == expected
+    for number, chunk in enumerate(chunks):
+        position = json.loads(json.dumps(chunk.position))
+        rest = [text for later in chunks[number:] for text in later.texts]
+        assert texts_of(read(position)) == rest
+    return chunks
+
+
+def write_parquet(path, texts, rows_in_group=7, column="text"):
+    table = pyarrow.table({column: texts, "id": list(range(len(texts)))})
+    pyarrow.parquet.write_table(table, path, row_group_size=rows_in_group)
+    return path
+
+
+def write_lines(path, values):
+    data = "".join(json.dumps(value) + "\n" for value in values).encode()
+    if path.name.endswith(".gz"):
+        data = gzip.compress(data)
+    elif path.name.endswith(".zst"):
+        data = pyarrow.compress(data, codec="zstd", asbytes=True)
+    path.write_bytes(data)
+    return path

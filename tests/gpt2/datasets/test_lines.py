@@ -1,0 +1,67 @@
+"""Lines of JSON, packed or not, and the rest of them from any position."""
+
+import pytest
+
+from gpt2.datasets import lines
+from gpt2.datasets.errors import CORRUPT, IO, USAGE, DataError
+from gpt2.datasets.lines import read_lines
+from gpt2.datasets.plain import read_plain
+from tests.gpt2.datasets.reading import check_positions, texts_of, write_lines
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
+def test_lines_of_json(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(lines, "CHUNK_CHARACTERS", 100)
+    texts = [f"line {number} \u00e9\u4f60\n" * (number % 5 + 1) for number in range(60)]
+    path = write_lines(tmp_path / name, [{"text": text, "id": 3} for text in texts])
+    chunks = check_positions(lambda place: read_lines(path, place, "text"), texts)
+    assert len(chunks) > 10
+
+
+def test_lines_without_text_are_left_out(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n\n{"text": null}\n{"text": ""}\n{"text": "b"}')
+    assert texts_of(read_lines(path, None, "text")) == ["a", "b"]
+
+
+def test_half_a_character_becomes_a_sign(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a\\ud83dz"}\n{"text": "\\ud83d\\ude00"}\n')
+    assert texts_of(read_lines(path, None, "text")) == ["a\ufffdz", "\U0001f600"]
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "what"),
+    [
+        (b"{nonsense", CORRUPT, "at byte 14: it is not JSON"),
+        (b"\xff\xfe", CORRUPT, "at byte 14: it is not JSON"),
+        (b"[1]", USAGE, "has no text in the line at byte 14; it has no keys"),
+        (b'{"content": "x"}', USAGE, "has no text in the line at byte 14; it has content"),
+        (b'{"text": 3}', CORRUPT, "at byte 14: its text is no text"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_offset(tmp_path, line, status, what):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n' + line + b"\n")
+    with pytest.raises(DataError, match=what) as caught:
+        list(read_lines(path, None, "text"))
+    assert caught.value.exit_status == status
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("damage", [lambda data: data[:-30], lambda data: b"plain text", None])
+def test_a_torn_archive_is_named(tmp_path, name, damage):
+    path = write_lines(tmp_path / name, [{"text": f"{n} some text"} for n in range(500)])
+    data = path.read_bytes()
+    path.write_bytes(damage(data) if damage else data[:100] + b"\0" * 50 + data[150:])
+    with pytest.raises(DataError, match="cannot be read at byte") as caught:
+        list(read_lines(path, None, "text"))
+    assert caught.value.exit_status == CORRUPT
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    for read in (read_plain, lambda path, place: read_lines(path, place, "text")):
+        with pytest.raises(DataError, match="Cannot read") as caught:
+            list(read(tmp_path / "none.jsonl", None))
+        assert caught.value.exit_status == IO

@@ -1,0 +1,139 @@
+"""Rows of Parquet in order, and the rest of them from any position."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from gpt2.datasets.errors import CORRUPT, IO, USAGE, DataError
+from gpt2.datasets.parquet import BATCH_ROWS, read_parquet, text_bytes
+from lib.cli import ROOT
+from tests.gpt2.datasets.reading import check_positions, texts_of, write_parquet
+
+
+@pytest.mark.parametrize("rows_in_group", [3, 100, BATCH_ROWS, 1000])
+def test_rows_of_parquet(tmp_path, rows_in_group):
+    texts = [f"row {number}" * (number % 5 + 1) for number in range(300)]
+    path = write_parquet(tmp_path / "a [b] *.parquet", texts, rows_in_group)
+    cache = tmp_path / "cache"
+    chunks = check_positions(lambda place: read_parquet(path, place, "text", cache), texts)
+    assert all(all(chunk.begins) for chunk in chunks)
+    assert len(chunks) == -(-300 // BATCH_ROWS)
+    assert list(cache.iterdir()) == [], "nothing stays"
+
+
+def test_a_position_opens_few_row_groups_and_none_far_before(tmp_path, monkeypatch):
+    """What reads the row groups is pyarrow's fragment; it is asked from the right one on."""
+    from datasets.packaged_modules.parquet.parquet import Parquet
+
+    path = write_parquet(tmp_path / "a.parquet", [f"row {n}" for n in range(2000)], 100)
+    asked = []
+
+    def generate(self, files, row_groups_list):
+        asked.extend(group for groups in row_groups_list for group in groups)
+        return original(self, files, row_groups_list)
+
+    original = Parquet._generate_tables
+    chunks = list(read_parquet(path, None, "text", tmp_path))
+    monkeypatch.setattr(Parquet, "_generate_tables", generate)
+    position = chunks[10].position
+    first = next(iter(read_parquet(path, position, "text", tmp_path)))
+    assert first.texts == chunks[10].texts
+    assert 10 * BATCH_ROWS // 100 - asked[0] in (0, 1, 2), "those it has cut into the batch"
+    assert len(asked) < 8
+
+
+def test_the_size_of_the_text_is_in_the_footer(tmp_path):
+    texts = [f"{number:09d}" * 100 for number in range(200)]
+    path = write_parquet(tmp_path / "a.parquet", texts, 50)
+    assert text_bytes(path, "text") == pytest.approx(200 * 900, rel=0.1)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match="no column body"):
+        text_bytes(path, "body")
+
+
+def test_empty_rows_are_left_out(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", ["a", None, "", "b", None])
+    assert texts_of(read_parquet(path, None, "text", tmp_path)) == ["a", "b"]
+    empty = write_parquet(tmp_path / "b.parquet", pyarrow.array([], pyarrow.string()))
+    assert list(read_parquet(empty, None, "text", tmp_path)) == []
+
+
+def test_a_missing_or_wrong_column_is_told(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", ["a"], column="content")
+    for column, what in (("text", "has no column text; it has content, id"), ("id", "is no text")):
+        with pytest.raises(DataError, match=what) as caught:
+            list(read_parquet(path, None, column, tmp_path))
+        assert caught.value.exit_status == USAGE
+        assert "CUSTOM_TEXT_COLUMN" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-20], lambda data: b"", lambda data: b"x" * 99]
+)
+def test_a_file_that_is_no_parquet_is_named(tmp_path, damage):
+    path = write_parquet(tmp_path / "a.parquet", ["some text"] * 50)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match="is no whole parquet file") as caught:
+        list(read_parquet(path, None, "text", tmp_path))
+    assert caught.value.exit_status == CORRUPT
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_page_that_is_spoilt_is_named(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"text": ["some text " * 9] * 5000})
+    pyarrow.parquet.write_table(table, path, use_dictionary=False, compression="zstd")
+    data = bytearray(path.read_bytes())
+    data[4:30] = b"\xff" * 26
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.parquet") as caught:
+        list(read_parquet(path, None, "text", tmp_path))
+    assert caught.value.exit_status in (CORRUPT, IO)
+
+
+def test_no_request_leaves_the_machine(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    path = write_parquet(tmp_path / "a.parquet", ["a"])
+    assert texts_of(read_parquet(path, None, "text", tmp_path)) == ["a"]
+
+
+def test_no_torch_is_loaded(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", ["a"])
+    code = "import sys; from pathlib import Path; from gpt2.datasets.parquet import read_parquet; "
+    code += f"print(len(list(read_parquet(Path({str(path)!r}), None, 'text', Path('.')))))"
+    code += "; print('torch' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (answer.stdout, answer.stderr) == ("1\nFalse\n", "")
+
+
+def test_a_reader_that_is_left_goes_quietly(tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", [f"row {n}" for n in range(1000)])
+    chunks = read_parquet(path, None, "text", tmp_path / "cache")
+    next(chunks)
+    chunks.close()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_missing_packages_name_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    path = write_parquet(tmp_path / "a.parquet", ["a"])
+    with pytest.raises(DataError, match="make setup EXTRAS=data") as caught:
+        list(read_parquet(path, None, "text", tmp_path))
+    assert caught.value.exit_status == USAGE
