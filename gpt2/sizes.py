@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from gpt2.budget import tokens_per_step
 
 FLOAT32_BYTES = 4
-# Headers of the archive, random streams, the sums since the last log line.
-BESIDE_TENSORS = 1 << 20
+# Of a checkpoint: random streams, settings, the sums since the last log line.
+BESIDE_TENSORS = 64 << 10
+# The names and headers of a parameter and of what the optimizer and the pruning keep for it.
+BESIDE_A_PARAMETER = 2 << 10
 # The newest two checkpoints, and the one that is being written beside them.
 NEWEST = 3
 
@@ -50,7 +52,12 @@ def checkpoint_bytes(config: Mapping[str, Any], vocab_size: int) -> int:
     masks = 0 if config["PRUNING_METHOD"] == "none" else parameters
     if config["PRUNING_METHOD"].startswith("movement"):
         numbers += parameters
-    return FLOAT32_BYTES * numbers + masks + BESIDE_TENSORS
+    return FLOAT32_BYTES * numbers + masks + _beside(config)
+
+
+def _beside(config: Mapping[str, Any]) -> int:
+    tensors = 12 * config["N_LAYER"] + 5
+    return BESIDE_TENSORS + tensors * BESIDE_A_PARAMETER
 
 
 class DiskNeed(NamedTuple):
@@ -69,7 +76,7 @@ def disk_need(
     if not config["SAVE_CHECKPOINT"]:
         return DiskNeed(0, 0)
     running = checkpoint_bytes(config, vocab_size) * _files(config, steps, train_tokens)
-    weights = FLOAT32_BYTES * parameter_count(config, vocab_size) + BESIDE_TENSORS
+    weights = FLOAT32_BYTES * parameter_count(config, vocab_size) + _beside(config)
     left = 2 * weights if config["CHECKPOINT_BEST"] else weights
     after = {"weights": left, "all": running + left, "none": 0}
     return DiskNeed(running, after[config["CHECKPOINT_AFTER_RUN"]])

@@ -283,7 +283,7 @@ class BaseGPT2Trainer(ABC):
         if result is None or compared is None:
             return
         sparsity = self.pruner.report().achieved
-        self.journal.evaluated(result, sparsity, time.perf_counter() - start)
+        self.journal.evaluated(result, compared, sparsity, time.perf_counter() - start)
         if not math.isfinite(result.loss):
             message = f"validation loss {result.loss:g} at step {self.step}"
             raise Diverged(message, self.step)

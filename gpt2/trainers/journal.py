@@ -114,8 +114,13 @@ class Journal:
         )
         report(self.console, progress, trainer.settings)
 
-    def evaluated(self, result: Evaluation, sparsity: float, eval_s: float) -> None:
-        """An evaluation, and the memory at a moment when all of the training state is there."""
+    def evaluated(
+        self, result: Evaluation, sampled: Evaluation, sparsity: float, eval_s: float
+    ) -> None:
+        """An evaluation, and the memory at a moment when all of the training state is there.
+
+        sampled: on the windows of the evaluations before, where `result` has others; else the same.
+        """
         trainer = self.trainer
         split = trainer.dataset.manifest.split("validation")
         self.row("memory", **memory_row(self._memory(), self._split()))
@@ -128,6 +133,7 @@ class Journal:
             windows=result.windows,
             evaluated_tokens=result.tokens,
             is_full_split=result.is_full_split,
+            **_beside(result, sampled),
             sparsity=sparsity,
             eval_s=eval_s,
         )
@@ -161,3 +167,9 @@ class Journal:
 
     def _memory(self) -> MemoryNow:
         return memory_of(self.trainer.device, self._split(), self.monitor)
+
+
+def _beside(result: Evaluation, sampled: Evaluation) -> dict[str, float]:
+    if sampled is result:
+        return {}
+    return {"sampled_loss": sampled.loss, "sampled_perplexity": sampled.perplexity}

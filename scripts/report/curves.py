@@ -1,7 +1,7 @@
 """What figures draw of a run: its evaluations and its pruning events as plain lists."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ def _curves(runs: Iterable[Run], wanted: Callable[[Curve], Sequence[float]]) -> 
 
 
 def _curve(run: Run, is_first: bool) -> Curve:
-    whole = _whole(run.evaluations, "step", "tokens", "time_s", "perplexity")
+    whole = list(_points(run))
     prunings = _whole(run.prunings, "step", "target", "achieved")
     # Both kinds of rows measure it; at the same step they measured the same weights.
     zeros = {row["step"]: row["sparsity"] for row in _whole(run.evaluations, "step", "sparsity")}
@@ -70,6 +70,15 @@ def _curve(run: Run, is_first: bool) -> Curve:
         realised_steps=tuple(sorted(zeros)),
         realised=tuple(zeros[step] for step in sorted(zeros)),
     )
+
+
+def _points(run: Run) -> Iterator[dict[str, Any]]:
+    """The evaluations; that of the whole split behind the one of a sample that was made beside it,
+    in which the line of the others ends."""
+    for row in _whole(run.evaluations, "step", "tokens", "time_s", "perplexity"):
+        if _is_finite(sampled := row.get("sampled_perplexity")):
+            yield row | {"perplexity": sampled, "is_full_split": False}
+        yield row
 
 
 def _whole(rows: Iterable[dict[str, Any]], *names: str) -> list[dict[str, Any]]:

@@ -45,6 +45,8 @@ CURVE = (
     "perplexity",
     "bits_per_byte",
     "is_full_split",
+    "sampled_loss",
+    "sampled_perplexity",
     "sparsity",
 )
 

@@ -244,6 +244,14 @@ CHECKPOINTS = (
         test=f"{TESTS}/test_retention.py::test_what_a_run_needs_is_never_deleted",
     ),
     Mutant(
+        mechanism="disk: what a score remembers is in a checkpoint",
+        defect="the plan promises less than the checkpoints take",
+        file="gpt2/sizes.py",
+        original='if config["PRUNING_METHOD"].startswith("movement"):',
+        replacement="if False:",
+        test="tests/gpt2/trainers/test_saving.py::test_a_checkpoint_is_no_larger_than_was_said",
+    ),
+    Mutant(
         mechanism="end: all is kept until the result is on record",
         defect="a kill between the two makes the run begin at step 0",
         file=STORE,

@@ -40,6 +40,7 @@ def test_the_best_step_is_chosen_by_the_same_windows_throughout(train, monkeypat
     assert outcome.measured["val_loss"] == 2.1
     rows = read_metrics(run.metrics_path, {"eval"})
     assert [(row["step"], row["loss"]) for row in rows] == [(10, 2.0), (20, 2.1)]
+    assert [row.get("sampled_loss") for row in rows] == [None, 1.9]
 
 
 def test_two_runs_give_the_same_bits(train, final_weights, equal):

@@ -1,4 +1,6 @@
 import hashlib
+import json
+import math
 import re
 import subprocess
 import sys
@@ -96,6 +98,22 @@ def test_the_whole_split_is_not_joined_to_a_part_of_it(results, spec):
     assert list(line.get_xdata()) == [50, 100, 150, 200, 250]
     assert list(point.get_xdata()) == [300]
     assert point.get_linestyle() == "None"
+
+
+def test_the_line_ends_in_the_evaluation_of_a_sample_beside_the_last(results, spec):
+    folder = results.matrix([spec()])
+    path = folder.parent.parent / spec().dir / "metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    (last,) = (row for row in rows if row.get("is_full_split"))
+    last |= {"sampled_loss": 2.0, "sampled_perplexity": math.exp(2.0)}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    board = Scoreboard(load_matrix(folder))
+    looks = appearance.looks(board.matrix.arms, "adamw")
+    figure = figures.perplexity_curves(evaluation_curves(board.matrix.runs), looks, narrow=False)
+    line, point, *_ = figure.axes[0].get_lines()
+    assert list(line.get_xdata()) == [50, 100, 150, 200, 250, 300]
+    assert list(line.get_ydata())[-1] == math.exp(2.0)
+    assert list(point.get_ydata()) == [last["perplexity"]]
 
 
 def test_sparsity_joins_both_kinds_of_rows(results, spec):
