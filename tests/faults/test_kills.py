@@ -23,7 +23,7 @@ def experiment(tree, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("kills")
     text = folder / "text.txt"
-    text.write_text("".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(1000)))
+    text.write_text("".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(4000)))
     values = {
         "RESULTS_DIR": folder / "results",
         "DATA_DIR": folder / "data",
