@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpt2.questions.results import FOLDER, Notebook
-from gpt2.run_options import command_line, note, parse, run_and_settings
+from gpt2.run_options import command_line, note, parse, run_and_settings, whole_number
 from lib.claims import claim
 from lib.cli import guarded
 from lib.console import duration
@@ -128,16 +128,9 @@ def _command_line() -> argparse.ArgumentParser:
     text = "Ask a trained model HellaSwag's questions."
     parser = command_line("hellaswag", text, SYMBOLS)
     parser.add_argument(
-        "--limit", metavar="N", type=_count, default=0, help="so many questions; 0: all"
+        "--limit", metavar="N", type=whole_number(0), default=0, help="so many questions; 0: all"
     )
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ a symbol that is younger than the run has its default. Knows no torch.
 import argparse
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from lib.arms import run_settings
@@ -49,6 +49,17 @@ def command_line(
         "--checkpoint", metavar="WHICH", default="latest", help="latest (default), best, or a file"
     )
     return parser
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """A type of argparse: a whole number that is no less."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up")
+        return int(text)
+
+    return read
 
 
 def parse(

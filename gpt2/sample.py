@@ -17,7 +17,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gpt2.run_options import Pairs, command_line, note, parse, run_and_settings
+from gpt2.run_options import Pairs, command_line, note, parse, run_and_settings, whole_number
 from lib.cli import guarded
 from lib.rng import stream_seed
 
@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
 def _command_line() -> argparse.ArgumentParser:
     parser = command_line("sample", "Let a trained model write.", SYMBOLS)
     parser.add_argument("--prompt", metavar="TEXT", default="", help="what the text begins with")
-    parser.add_argument("--count", metavar="N", type=_positive, default=1, help="so many texts")
+    parser.add_argument(
+        "--count", metavar="N", type=whole_number(1), default=1, help="so many texts"
+    )
     for symbol, name in SHORT.items():
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, metavar="VALUE", help=f"{symbol} of this command")
@@ -69,13 +71,6 @@ def _command_line() -> argparse.ArgumentParser:
 def _short(options: argparse.Namespace) -> Pairs:
     given = ((symbol, getattr(options, name)) for symbol, name in SHORT.items())
     return [(symbol, value) for symbol, value in given if value is not None]
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpt2.run_options import command_line, parse, run_and_settings
+from gpt2.run_options import command_line, parse, run_and_settings, whole_number
 
 SYMBOLS = ("GENERATION_TOP_K",)
 
@@ -59,3 +59,13 @@ def test_a_symbol_that_does_not_concern_the_command_is_refused(place):
     parser = command_line("sample", "Text.", SYMBOLS)
     with pytest.raises(ValueError, match="--max-iters does not .* --generation-top-k, --device"):
         parse(parser, ["--run", "a", "--max-iters", "2"], SYMBOLS)
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "1.5", "", "x", "\u00b2"])
+def test_a_count_that_is_none_is_told(capsys, text):
+    parser = command_line("sample", "Text.", SYMBOLS)
+    parser.add_argument("--count", type=whole_number(1))
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--run", "a", "--count", text])
+    assert f"argument --count: {text!r} is no whole number from 1 up" in capsys.readouterr().err
+    assert parser.parse_args(["--run", "a", "--count", "7"]).count == 7
