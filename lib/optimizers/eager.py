@@ -11,6 +11,7 @@ here and torch imports its compiler as it always did; a test of a whole run noti
 import functools
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -32,14 +33,21 @@ def do_without_compiler() -> None:
     if COMPILER in sys.modules:
         return
     for method in vars(torch.optim.Optimizer).values():
-        if getattr(method, "__globals__", None) is vars(torch._compile):
+        if _maker(method) == ("torch._compile", "inner"):
             plain = method.__wrapped__
             # Where torch keeps what its compiler made of the method.
             plain.__dynamo_disable = plain
     for optimizer in _WITH_A_MARKED_STEP:
-        step = vars(optimizer)["step"]
-        if step.__code__.co_name == "_use_grad":
+        step = vars(optimizer).get("step")
+        if _maker(step) == ("torch.optim.optimizer", "_use_grad"):
             optimizer.step = _with_gradients_as_asked(step.__wrapped__)
+
+
+def _maker(method: object) -> tuple[str, str] | None:
+    """Module and name of the function that runs when `method` is called, whatever it is called."""
+    if not isinstance(method, FunctionType):
+        return None
+    return method.__globals__["__name__"], method.__code__.co_name
 
 
 def _with_gradients_as_asked(step: _Step) -> _Step:
