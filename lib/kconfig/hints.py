@@ -39,6 +39,11 @@ def how_to_write(tree: "Tree", name: str) -> str:
 
 
 def nearest_names(tree: "Tree", name: str, count: int = 3) -> list[str]:
-    """Symbols and groups whose names look like this one, the most similar first."""
+    """Symbols and groups whose names look like this one, the most similar first.
+
+    Of a group that is among them no member, since the group is written as its members.
+    """
     known = [*tree.symbols, *tree.groups]
-    return difflib.get_close_matches(name.upper(), known, n=count, cutoff=0.7)
+    near = difflib.get_close_matches(name.upper(), known, n=count, cutoff=0.7)
+    told = {member for each in near if each in tree.groups for member in tree.groups[each].members}
+    return [each for each in near if each not in told]

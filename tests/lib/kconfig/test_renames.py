@@ -69,3 +69,8 @@ def test_hints(tree, name, what, remedy):
     told = unknown_name(tree, name)
     assert what in told[0]
     assert remedy in told[1]
+
+
+def test_a_group_that_is_near_is_told_once(tree):
+    _, remedy = unknown_name(tree, "OPTIMIZR")
+    assert remedy == "did you mean one of OPTIMIZER_ADAMW, OPTIMIZER_ADAMWPRUNE"
