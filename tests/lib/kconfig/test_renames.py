@@ -72,5 +72,5 @@ def test_hints(tree, name, what, remedy):
 
 
 def test_a_group_that_is_near_is_told_once(tree):
-    _, remedy = unknown_name(tree, "OPTIMIZR")
+    _, remedy = unknown_name(tree, "OPTIMIZER_A")
     assert remedy == "did you mean one of OPTIMIZER_ADAMW, OPTIMIZER_ADAMWPRUNE"
