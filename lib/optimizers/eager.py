@@ -4,7 +4,7 @@ torch.optim marks a few methods as not to be traced, and imports the whole compi
 as the first of them is called: more than a second of every run. What the marks protect from is
 tracing, so where nothing is traced the methods underneath are called as they are.
 
-The names below are torch's own and private (2.11 to 2.13). Where they have changed, nothing happens
+The names below are torch's own and private, as in 2.13. Where they are others, nothing happens
 here and torch imports its compiler as it always did; a test of a whole run notices.
 """
 

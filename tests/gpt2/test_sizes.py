@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
 from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers, parameter_count
+from gpt2.trained import shape_of
 from lib.optimizers import OPTIMIZERS, build_optimizer, optimizer_state_bytes
 
 VOCABULARY = 77
@@ -16,19 +17,7 @@ def build():
 
     def make(settings, device="meta"):
         with torch.device(device):
-            return GPT(
-                Shape(
-                    n_layer=settings["N_LAYER"],
-                    n_head=settings["N_HEAD"],
-                    n_embd=settings["N_EMBD"],
-                    block_size=settings["BLOCK_SIZE"],
-                    vocab_size=VOCABULARY,
-                    bias=settings["BIAS"],
-                    weight_tying=settings["WEIGHT_TYING"],
-                    dropout=0.0,
-                    flash_attention=True,
-                )
-            )
+            return GPT(shape_of(settings | {"VOCAB_MULTIPLE": 1}, VOCABULARY))
 
     return make
 
