@@ -71,12 +71,7 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
     Kconfig checks options one by one; these are the rules between two.
     """
     problems = []
-    n_embd, n_head = config["N_EMBD"], config["N_HEAD"]
-    if n_embd % n_head:
-        problems.append(
-            f"N_EMBD={n_embd} is not a multiple of N_HEAD={n_head}; "
-            f"the next width that is: {math.ceil(n_embd / n_head) * n_head}"
-        )
+    problems += _sizes(config)
     if config["DECAY_LR"] and config["MIN_LR"] > config["LEARNING_RATE"]:
         problems.append(
             f"MIN_LR={config['MIN_LR']:g} exceeds LEARNING_RATE={config['LEARNING_RATE']:g}; "
@@ -126,6 +121,30 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
         raise ValueError("\n".join(problems))
 
 
+def _sizes(config: Mapping[str, Any]) -> list[str]:
+    """What the sizes of a model have against each other."""
+    problems = []
+    n_embd, n_head, n_kv_head = config["N_EMBD"], config["N_HEAD"], config["N_KV_HEAD"]
+    if n_embd % n_head:
+        problems.append(
+            f"N_EMBD={n_embd} is not a multiple of N_HEAD={n_head}; "
+            f"the next width that is: {math.ceil(n_embd / n_head) * n_head}"
+        )
+    elif config["POSITION_ENCODING"] == "rope" and n_embd // n_head % 2:
+        problems.append(
+            f"POSITION_ENCODING=rope turns pairs of channels, and N_EMBD={n_embd} with "
+            f"N_HEAD={n_head} gives heads of {n_embd // n_head}; set N_EMBD to {2 * n_embd}, or "
+            "another even multiple of the heads"
+        )
+    if n_kv_head and n_head % n_kv_head:
+        divisors = [str(number) for number in range(1, n_head + 1) if n_head % number == 0]
+        problems.append(
+            f"N_KV_HEAD={n_kv_head} does not divide N_HEAD={n_head}; set it to one of "
+            f"{', '.join(divisors)}"
+        )
+    return problems
+
+
 def _resets(config: Mapping[str, Any]) -> list[str]:
     """What two options of AdamWSPAM's resets have against each other.
 
@@ -151,7 +170,9 @@ def _resets(config: Mapping[str, Any]) -> list[str]:
 COST_SYMBOLS = (
     *("DEVICE", "DTYPE", "CPU_THREADS", "DATASET", "VOCAB_MULTIPLE", "N_LAYER", "N_HEAD", "N_EMBD"),
     *("BLOCK_SIZE", "BATCH_SIZE", "GRADIENT_ACCUMULATION", "BIAS", "WEIGHT_TYING", "DROPOUT"),
-    *("FLASH_ATTENTION", "ATTENTION", "COMPILE", "TF32_ALLOWED", "LOSS_CHUNKS", "HYPER_PARAM"),
+    *("NORMALIZATION", "NORM_POSITION", "POSITION_ENCODING", "FFN_TYPE", "ACTIVATION"),
+    *("FFN_HIDDEN", "FFN_MULTIPLE", "N_KV_HEAD", "QK_NORM"),
+    *("ATTENTION_BACKEND", "ATTENTION", "COMPILE", "TF32_ALLOWED", "LOSS_CHUNKS", "HYPER_PARAM"),
     *("KEEP_FREED_MEMORY", "GC_FREEZE", "DETERMINISTIC"),
 )
 

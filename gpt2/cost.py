@@ -18,7 +18,7 @@ POSITION_EMBEDDING = "position_embedding."
 
 def _causal_self_attention(module: nn.Module) -> AttentionShape:
     assert isinstance(module, CausalSelfAttention)
-    size = module.projection.in_features // module.n_head
+    size = module.head_size
     return AttentionShape(module.n_head, score_size=size, value_size=size)
 
 

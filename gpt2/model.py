@@ -1,89 +1,94 @@
-"""GPT-2 (Radford et al. 2019): a stack of pre-norm blocks over token and position embeddings.
+"""A GPT, assembled from the components of its shape; as published, GPT-2 (Radford et al. 2019).
 
 Shapes: B sequences, T tokens, C channels (width), V vocabulary (padded).
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from gpt2.components.attention import CausalSelfAttention, Form
-from gpt2.components.cache import KeyValueCache, LayerCache
-from gpt2.components.feed_forward import FeedForward
-from gpt2.components.normalisation import layer_norm
+from gpt2.components.block import BLOCKS, PreNormBlock
+from gpt2.components.cache import KeyValueCache
+from gpt2.components.feed_forward import FEED_FORWARDS
+from gpt2.components.normalization import NORMALIZATIONS
+from gpt2.components.position import POSITIONS
 from gpt2.loss import chunked_cross_entropy, cross_entropy
+from gpt2.shape import Shape
+from lib.rng import stream_seed
 
 # Standard deviation of the initial weights (Radford et al. 2018, section 4.1).
 INIT_STD = 0.02
 
+# The last matrix of each residual branch.
+RESIDUAL_MATRICES = ("attention.projection.weight", "feed_forward.down.weight")
 
-@dataclass(frozen=True)
-class Shape:
-    """What a GPT is built from; names as in Kconfig."""
-
-    n_layer: int
-    n_head: int
-    n_embd: int
-    block_size: int
-    vocab_size: int
-    bias: bool
-    weight_tying: bool
-    dropout: float
-    flash_attention: bool
+InitialWeights = Callable[[str, nn.Parameter, torch.Generator], None]
 
 
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x))."""
+def standard_block(shape: Shape) -> PreNormBlock:
+    """The block that the shape describes."""
+    return BLOCKS[shape.norm_position](
+        shape, CausalSelfAttention(shape), FEED_FORWARDS[shape.ffn_type](shape)
+    )
 
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.attention_norm = layer_norm(shape.n_embd, shape.bias)
-        self.attention = CausalSelfAttention(
-            shape.n_embd, shape.n_head, shape.bias, shape.dropout, shape.flash_attention
-        )
-        self.feed_forward_norm = layer_norm(shape.n_embd, shape.bias)
-        self.feed_forward = FeedForward(shape.n_embd, shape.bias, shape.dropout)
 
-    def forward(self, x_BTC: Tensor, cache: LayerCache | None = None) -> Tensor:
-        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), cache)
-        return x_BTC + self.feed_forward(self.feed_forward_norm(x_BTC))
+def published_weights(shape: Shape) -> InitialWeights:
+    """Fills a parameter, known by its name, as the published GPT-2 began."""
+    # Each block adds two branches to the residual stream; scaling their last matrices keeps
+    # its variance from growing with depth (Radford et al. 2019, section 2.3).
+    residual_std = INIT_STD / math.sqrt(2 * shape.n_layer)
+
+    def fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
+        if parameter.dim() >= 2:
+            std = residual_std if name.endswith(RESIDUAL_MATRICES) else INIT_STD
+            nn.init.normal_(parameter, 0.0, std, generator=generator)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        else:
+            nn.init.ones_(parameter)
+
+    return fill
 
 
 class GPT(nn.Module):
     """Token indices in, logits or the mean loss out."""
 
-    def __init__(self, shape: Shape, generator: torch.Generator | None = None) -> None:
-        """Initial weights come from `generator` alone, so every arm of a seed starts equal."""
+    def __init__(
+        self,
+        shape: Shape,
+        seed: int | None = None,
+        make_block: Callable[[Shape], PreNormBlock] = standard_block,
+        initial_weights: Callable[[Shape], InitialWeights] = published_weights,
+    ) -> None:
+        """seed: of the run; None for a model whose weights are loaded next.
+
+        Each parameter is drawn from a stream of its own, known by its name: two architectures of
+        one seed begin with the same weights wherever they have the same parameter.
+        """
         super().__init__()
         self.shape = shape
         self.logit_rows: int | None = None
         """The most predictions whose logits `loss` holds at a time; None: all."""
         self.token_embedding = nn.Embedding(shape.vocab_size, shape.n_embd)
-        self.position_embedding = nn.Embedding(shape.block_size, shape.n_embd)
+        self.position_embedding = POSITIONS[shape.position_encoding](shape)
         self.embedding_dropout = nn.Dropout(shape.dropout)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layer))
-        self.final_norm = layer_norm(shape.n_embd, shape.bias)
+        self.blocks = nn.ModuleList(make_block(shape) for _ in range(shape.n_layer))
+        self.final_norm: nn.Module = nn.Identity()
+        if BLOCKS[shape.norm_position].has_final_norm:
+            self.final_norm = NORMALIZATIONS[shape.normalization](shape.n_embd)
         self.head = nn.Linear(shape.n_embd, shape.vocab_size, bias=False)
         if shape.weight_tying:
             self.head.weight = self.token_embedding.weight
-        self._initialise(generator)
+        if seed is not None:
+            self._initialise(seed, initial_weights(shape))
 
     @torch.no_grad()
-    def _initialise(self, generator: torch.Generator | None) -> None:
-        # Each block adds two branches to the residual stream; scaling their last matrices keeps
-        # its variance from growing with depth (Radford et al. 2019, section 2.3).
-        residual_std = INIT_STD / math.sqrt(2 * self.shape.n_layer)
+    def _initialise(self, seed: int, fill: InitialWeights) -> None:
         for name, parameter in self.named_parameters():
-            if parameter.dim() >= 2:
-                is_residual = name.endswith(("attention.projection.weight", "down.weight"))
-                std = residual_std if is_residual else INIT_STD
-                nn.init.normal_(parameter, 0.0, std, generator=generator)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            else:
-                nn.init.ones_(parameter)
+            fill(name, parameter, torch.Generator().manual_seed(stream_seed(seed, "init", name)))
 
     def use_attention(self, form: Form) -> None:
         """Compute every attention layer in this form from now on. No part of the shape: weights
@@ -103,11 +108,11 @@ class GPT(nn.Module):
         start = cache.length if cache is not None else 0
         end = start + tokens_BT.shape[1]
         assert self.shape.block_size >= end, (end, self.shape.block_size)
-        positions_T = torch.arange(start, end, device=tokens_BT.device)
-        x_BTC = self.token_embedding(tokens_BT) + self.position_embedding(positions_T)
+        x_BTC = self.position_embedding.embed(self.token_embedding(tokens_BT), start)
         x_BTC = self.embedding_dropout(x_BTC)
+        rotation = self.position_embedding.rotation(start, end, tokens_BT.device)
         for number, block in enumerate(self.blocks):
-            x_BTC = block(x_BTC, cache.layers[number] if cache is not None else None)
+            x_BTC = block(x_BTC, rotation, cache.layers[number] if cache is not None else None)
         return self.final_norm(x_BTC)
 
     def loss(self, rows_BT1: Tensor, reduction: str = "mean") -> Tensor:
@@ -122,8 +127,3 @@ class GPT(nn.Module):
                 hidden_NC, self.head.weight, targets_N, self.logit_rows, reduction
             )
         return cross_entropy(self(rows_BT1[:, :-1]).flatten(0, 1), targets_N, reduction)
-
-
-def padded_vocabulary(vocab_size: int, multiple: int) -> int:
-    """The tokenizer's vocabulary rounded up: (50257, 64) -> 50304."""
-    return math.ceil(vocab_size / multiple) * multiple

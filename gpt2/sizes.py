@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gpt2.budget import tokens_per_step
+from gpt2.shape import Shape, shape_of
 
 FLOAT32_BYTES = 4
 # Of a checkpoint: random streams, settings, the sums since the last log line.
@@ -19,16 +20,43 @@ NEWEST = 3
 
 
 def parameter_count(config: Mapping[str, Any], vocab_size: int) -> int:
-    """Parameters of the model that gpt2/model.py builds, without building it."""
-    width, layers, bias = config["N_EMBD"], config["N_LAYER"], int(config["BIAS"])
-    # qkv 3, projection 1, up 4, down 1 biases of one width; two norms of weight and bias.
-    vectors = (3 + 1 + 4 + 1) * width * bias + 2 * width * (1 + bias)
-    embeddings = (vocab_size * (1 if config["WEIGHT_TYING"] else 2) + config["BLOCK_SIZE"]) * width
-    return _block_matrices(config) + layers * vectors + embeddings + width * (1 + bias)
+    """Parameters of the model that gpt2/model.py builds, without building it.
+
+    vocab_size: rows of the token embedding, here and below.
+    """
+    shape = shape_of(config, vocab_size)
+    width, layers = shape.n_embd, shape.n_layer
+    norm = _norm(shape)
+    ends = norm if shape.norm_position == "pre" else 0
+    tables = shape.vocab_size * (1 if shape.weight_tying else 2)
+    if shape.position_encoding == "learned-absolute":
+        tables += shape.block_size
+    return (
+        block_matrices(shape) + layers * (_block_vectors(shape) + 2 * norm) + tables * width + ends
+    )
 
 
-def _block_matrices(config: Mapping[str, Any]) -> int:
-    return 12 * config["N_LAYER"] * config["N_EMBD"] ** 2
+def block_matrices(shape: Shape) -> int:
+    """Weights of the matrices of all blocks: what may be pruned, and what Muon takes."""
+    keys_and_values = 2 * shape.n_kv_head * shape.head_size
+    attention = shape.n_embd * (2 * shape.n_embd + keys_and_values)
+    feed_forward = (3 if shape.ffn_type == "swiglu" else 2) * shape.n_embd * shape.ffn_hidden
+    return shape.n_layer * (attention + feed_forward)
+
+
+def _block_vectors(shape: Shape) -> int:
+    """Biases and norms inside of the layers of a block."""
+    vectors = 2 * shape.head_size if shape.qk_norm else 0
+    if shape.bias:
+        keys_and_values = 2 * shape.n_kv_head * shape.head_size
+        hidden = (2 if shape.ffn_type == "swiglu" else 1) * shape.ffn_hidden
+        # Of queries and keys and values, the projection, the hidden channels, and back.
+        vectors += shape.n_embd + keys_and_values + shape.n_embd + hidden + shape.n_embd
+    return vectors
+
+
+def _norm(shape: Shape) -> int:
+    return shape.n_embd * (2 if shape.normalization == "layernorm" else 1)
 
 
 def optimizer_numbers(config: Mapping[str, Any], vocab_size: int) -> int:
@@ -40,7 +68,7 @@ def optimizer_numbers(config: Mapping[str, Any], vocab_size: int) -> int:
     if optimizer == "sgd":
         return parameters if config["SGD_MOMENTUM"] > 0 else 0
     if optimizer == "muon":
-        return 2 * parameters - _block_matrices(config)
+        return 2 * parameters - block_matrices(shape_of(config, vocab_size))
     has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and config["SPAM_AMSGRAD"])
     return (3 if has_amsgrad else 2) * parameters
 
@@ -56,7 +84,7 @@ def checkpoint_bytes(config: Mapping[str, Any], vocab_size: int) -> int:
 
 
 def _beside(config: Mapping[str, Any]) -> int:
-    tensors = 12 * config["N_LAYER"] + 5
+    tensors = 15 * config["N_LAYER"] + 5
     return BESIDE_TENSORS + tensors * BESIDE_A_PARAMETER
 
 

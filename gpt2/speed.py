@@ -170,7 +170,7 @@ def _attention(
     settings: Mapping[str, Any], facts: Facts, dtype: str, is_compiled: bool, notes: list[str]
 ) -> tuple[str, tuple[str, ...]]:
     """The form, and the fused kernels that may be taken."""
-    if not settings["FLASH_ATTENTION"]:
+    if settings["ATTENTION_BACKEND"] == "manual":
         return "plain", ()
     wanted, has_dropout = settings["ATTENTION"], settings["DROPOUT"] > 0
     if wanted != "auto":

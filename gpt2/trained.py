@@ -21,7 +21,8 @@ from gpt2.datasets import DataError, Manifest, dataset_folder, read_manifest
 from gpt2.datasets.errors import CORRUPT, MISSING, prepare_command
 from gpt2.datasets.tokenizers import Tokenizer, tokenizer_of
 from gpt2.execution import find_facts
-from gpt2.model import GPT, Shape, padded_vocabulary
+from gpt2.model import GPT
+from gpt2.shape import shape_of
 from gpt2.speed import decided_dtype
 from lib.checkpoint import CheckpointError, CheckpointStore, Missing, read_mapped
 from lib.cpu import usable_cores
@@ -144,21 +145,6 @@ def manifest_of(run: RunDirectory, settings: Mapping[str, Any]) -> Manifest:
             CORRUPT,
         )
     return manifest
-
-
-def shape_of(settings: Mapping[str, Any], vocab_size: int) -> Shape:
-    """The sizes of a run's model. vocab_size: tokens of its tokenizer, before padding."""
-    return Shape(
-        n_layer=settings["N_LAYER"],
-        n_head=settings["N_HEAD"],
-        n_embd=settings["N_EMBD"],
-        block_size=settings["BLOCK_SIZE"],
-        vocab_size=padded_vocabulary(vocab_size, settings["VOCAB_MULTIPLE"]),
-        bias=settings["BIAS"],
-        weight_tying=settings["WEIGHT_TYING"],
-        dropout=settings["DROPOUT"],
-        flash_attention=settings["FLASH_ATTENTION"],
-    )
 
 
 def build_model(

@@ -10,8 +10,11 @@ import hashlib
 STREAMS = ("init", "data", "dropout", "pruning", "density", "sample")
 
 
-def stream_seed(seed: int, stream: str) -> int:
-    """A seed in [0, 2^63) for one of STREAMS; other streams and seeds give unrelated numbers."""
+def stream_seed(seed: int, stream: str, member: str = "") -> int:
+    """A seed in [0, 2^63) for one of STREAMS; other streams and seeds give unrelated numbers.
+
+    member: of a stream that has many, such as the name of a parameter.
+    """
     assert stream in STREAMS, stream
-    digest = hashlib.sha256(f"{stream}:{seed}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    text = f"{stream}:{seed}:{member}" if member else f"{stream}:{seed}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

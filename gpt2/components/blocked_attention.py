@@ -28,9 +28,8 @@ ROWS = 128
 
 class _BlockedAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, qkv_BT3C: Tensor, n_head: int, dropout: float, rows: int) -> Tensor:
-        B, T, _ = qkv_BT3C.shape
-        qkv_3NTD = _heads_first(qkv_BT3C, 3, n_head)
+    def forward(ctx: Any, qkv_3NTD: Tensor, dropout: float, rows: int) -> Tensor:
+        T = qkv_3NTD.shape[2]
         q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
         y_NTD = torch.empty_like(q_NTD)
         weights, kept = [], []
@@ -51,18 +50,18 @@ class _BlockedAttention(torch.autograd.Function):
                 kept.append(kept_NRE)
             y_NTD[:, start:end] = weights_NRE @ v_NTD[:, :end]
         ctx.save_for_backward(qkv_3NTD, *weights, *kept)
-        ctx.n_head, ctx.dropout, ctx.rows = n_head, dropout, rows
-        return _tokens_first(y_NTD.unsqueeze(0), B)
+        ctx.dropout, ctx.rows = dropout, rows
+        return y_NTD
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        (dy_BTC,) = gradients
-        blocks = list(_blocks(dy_BTC.shape[1], ctx.rows))
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        # Contiguous although one sequence would do without: products of strided rows are slower.
+        dy_NTD = gradients[0].contiguous()
+        T = dy_NTD.shape[1]
+        blocks = list(_blocks(T, ctx.rows))
         qkv_3NTD, *saved = ctx.saved_tensors
         weights, kept = saved[: len(blocks)], saved[len(blocks) :]
         q_NTD, k_NTD, v_NTD = qkv_3NTD.unbind(0)
-        B, T, _ = dy_BTC.shape
-        dy_NTD = _heads_first(dy_BTC, 1, ctx.n_head)[0]
         gradient_3NTD = torch.empty_like(qkv_3NTD)
         dq_NTD, dk_NTD, dv_NTD = gradient_3NTD.unbind(0)
         scale = 1 / math.sqrt(q_NTD.shape[2])
@@ -87,18 +86,20 @@ class _BlockedAttention(torch.autograd.Function):
                 dk_NTD[:, :end] += of_keys_NED
                 dv_NTD[:, :end] += of_values_NED
         gradient_3NTD[:2] *= scale
-        return _tokens_first(gradient_3NTD, B), None, None, None
+        return gradient_3NTD, None, None
 
 
 def blocked_attention(
-    qkv_BT3C: Tensor, n_head: int, dropout: float = 0.0, rows: int = ROWS
+    q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, dropout: float = 0.0, rows: int = ROWS
 ) -> Tensor:
-    """Causal self-attention of all heads; [B, T, C] of the dtype of `qkv_BT3C`.
+    """Causal self-attention of all heads, [B, H, T, D], in the dtype of the queries.
 
-    qkv_BT3C: queries, keys and values of each token one after the other, each of C = H x D.
     dropout: the share of the weights that is set to zero, drawn from PyTorch's global stream.
     """
-    return _BlockedAttention.apply(qkv_BT3C, n_head, dropout, rows)
+    # One copy of all three, contiguous: products of strided rows are slower.
+    qkv_3BHTD = torch.stack((q_BHTD, k_BHTD, v_BHTD))
+    y_NTD = _BlockedAttention.apply(qkv_3BHTD.flatten(1, 2), dropout, rows)
+    return y_NTD.view(q_BHTD.shape)
 
 
 def _blocks(length: int, rows: int) -> Iterator[tuple[int, int]]:
@@ -108,18 +109,3 @@ def _blocks(length: int, rows: int) -> Iterator[tuple[int, int]]:
 def _future(rows: int, like: Tensor) -> Tensor:
     """[R, R]: -inf above the diagonal, 0 elsewhere."""
     return torch.full((rows, rows), float("-inf"), dtype=like.dtype, device=like.device).triu(1)
-
-
-def _heads_first(x_BTC: Tensor, parts: int, n_head: int) -> Tensor:
-    """[B, T, parts x C] to [parts, N, T, D], contiguous."""
-    B, T, C = x_BTC.shape
-    x_BTPHD = x_BTC.view(B, T, parts, n_head, C // (parts * n_head))
-    # Contiguous although one sequence would do without: products of strided rows are slower.
-    return x_BTPHD.permute(2, 0, 3, 1, 4).contiguous().view(parts, B * n_head, T, -1)
-
-
-def _tokens_first(x_PNTD: Tensor, batch: int) -> Tensor:
-    """The way back: [parts, N, T, D] to [B, T, parts x C]."""
-    parts, N, T, _ = x_PNTD.shape
-    x_PBHTD = x_PNTD.view(parts, batch, N // batch, T, -1)
-    return x_PBHTD.permute(1, 3, 0, 2, 4).reshape(batch, T, -1)

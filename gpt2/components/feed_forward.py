@@ -1,20 +1,44 @@
-"""The position-wise feed-forward layer of GPT-2: four widths, GELU in its tanh form."""
+"""The position-wise feed-forward layer; E hidden channels.
+
+standard   down(activation(up(x)))        Vaswani et al. 2017, section 3.3
+swiglu     down(silu(gate(x)) * up(x))    Shazeer 2020, equation 6
+"""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EXPANSION = 4
+from gpt2.components.activation import ACTIVATIONS
+from gpt2.shape import Shape
 
 
 class FeedForward(nn.Module):
-    """x -> down(gelu(up(x))), then dropout."""
+    """Two matrices with an activation between them, then dropout."""
 
-    def __init__(self, n_embd: int, bias: bool, dropout: float) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.up = nn.Linear(n_embd, EXPANSION * n_embd, bias=bias)
-        self.down = nn.Linear(EXPANSION * n_embd, n_embd, bias=bias)
-        self.dropout = nn.Dropout(dropout)
+        assert shape.activation is not None
+        self.activation = ACTIVATIONS[shape.activation]
+        self.up = nn.Linear(shape.n_embd, shape.ffn_hidden, bias=shape.bias)
+        self.down = nn.Linear(shape.ffn_hidden, shape.n_embd, bias=shape.bias)
+        self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
-        # The tanh form (Hendrycks and Gimpel 2016) is what the published weights were trained with.
-        return self.dropout(self.down(F.gelu(self.up(x_BTC), approximate="tanh")))
+        return self.dropout(self.down(self.activation(self.up(x_BTC))))
+
+
+class SwiGLU(nn.Module):
+    """Three matrices: the hidden channels are gated by others. Then dropout."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.gate = nn.Linear(shape.n_embd, shape.ffn_hidden, bias=shape.bias)
+        self.up = nn.Linear(shape.n_embd, shape.ffn_hidden, bias=shape.bias)
+        self.down = nn.Linear(shape.ffn_hidden, shape.n_embd, bias=shape.bias)
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        return self.dropout(self.down(F.silu(self.gate(x_BTC)) * self.up(x_BTC)))
+
+
+FEED_FORWARDS: dict[str, type[nn.Module]] = {"standard": FeedForward, "swiglu": SwiGLU}
+"""By its name, what makes one for a shape."""

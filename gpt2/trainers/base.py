@@ -95,9 +95,8 @@ class BaseGPT2Trainer(ABC):
         self.window_start_s = 0.0
 
         seed = settings["SEED"]
-        generator = torch.Generator().manual_seed(stream_seed(seed, "init"))
         # Initial weights are drawn on the processor, so that they are equal on every device.
-        self.model = self.build_model(generator).to(device.torch_name)
+        self.model = self.build_model().to(device.torch_name)
         self.parameters = list(self.model.parameters())
         prepare_model(self.model, speed)
         self.attention = attention_in_use(self.model, speed, device.torch_name)
@@ -138,8 +137,8 @@ class BaseGPT2Trainer(ABC):
         torch.manual_seed(stream_seed(seed, "dropout"))
 
     @abstractmethod
-    def build_model(self, generator: torch.Generator) -> GPT:
-        """The model, on the processor, its initial weights drawn from `generator`."""
+    def build_model(self) -> GPT:
+        """The model, on the processor, with its initial weights."""
 
     def use_batch(self, batch: Batch) -> None:
         """Group the sequences of a step in this way from now on; they are the same in every way."""

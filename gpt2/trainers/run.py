@@ -11,8 +11,8 @@ from gpt2.datasets import open_dataset, verify
 from gpt2.execution import find_facts, set_up
 from gpt2.instruments import measured_matmul
 from gpt2.latency import measure_after_training
-from gpt2.model import padded_vocabulary
 from gpt2.ready import ready
+from gpt2.shape import padded_vocabulary
 from gpt2.speed import Speed, resolve
 from gpt2.trained import Place
 from gpt2.trainers.base import BaseGPT2Trainer

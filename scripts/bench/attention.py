@@ -52,15 +52,17 @@ def attention_step(
     kind, kernel = FORMS[form] if device.type == "cpu" else GPU_FORMS[form]
     generator = torch.Generator(device).manual_seed(0)
 
-    def random(width: int) -> Tensor:
-        values = torch.randn(sequences, tokens, width, device=device, generator=generator)
-        return values.to(dtype)
+    def random(parts: int) -> Tensor:
+        of_token = (sequences, tokens, parts, heads, size)
+        return torch.randn(of_token, device=device, generator=generator).to(dtype)
 
-    qkv, dy = random(3 * heads * size).requires_grad_(), random(heads * size)
+    # As a projection leaves them: each token's queries, keys and values of all heads in a row.
+    qkv, dy = random(3).requires_grad_(), random(1)[:, :, 0].transpose(1, 2)
 
     def step(clock: PhaseClock) -> None:
         clock.start()
-        attend(qkv, heads, kind, 0.0).backward(dy)
+        q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))
+        attend(q, k, v, kind, 0.0).backward(dy)
         clock.mark()
         qkv.grad = None
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gpt2.datasets import Dataset, TrainSampler
-from gpt2.model import padded_vocabulary
+from gpt2.shape import padded_vocabulary
 from lib.rng import stream_seed
 from scripts.bench.data import make_dataset
 from scripts.bench.plain_loop import PlainGPT, Said, get_batch, open_tokens, plain_loop

@@ -18,7 +18,7 @@ import torch
 from gpt2.budget import micro_batch
 from gpt2.datasets.shards import Dataset
 from gpt2.execution import find_facts
-from gpt2.model import padded_vocabulary
+from gpt2.shape import padded_vocabulary
 from gpt2.speed import resolve
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.run import set_up_torch

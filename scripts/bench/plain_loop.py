@@ -74,6 +74,8 @@ class PlainGPT(nn.Module):
         super().__init__()
         assert settings["DROPOUT"] == 0, "the baseline has no dropout"
         n_embd, bias = settings["N_EMBD"], settings["BIAS"]
+        wanted = "layernorm" if bias else "layernorm-nobias"
+        assert settings["NORMALIZATION"] == wanted, "the baseline has biases everywhere or nowhere"
         self.token_embedding = nn.Embedding(vocab_size, n_embd)
         self.position_embedding = nn.Embedding(settings["BLOCK_SIZE"], n_embd)
         self.blocks = nn.ModuleList(

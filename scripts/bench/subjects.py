@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gpt2.model import GPT, Shape, padded_vocabulary
+from gpt2.model import GPT
+from gpt2.shape import shape_of
 from lib.arms import settings_of
 from lib.cli import ROOT
 from lib.kconfig import Tree, override_layer, read_layer
@@ -55,18 +56,7 @@ def arms() -> Iterator[tuple[str, dict[str, str]]]:
 
 def build_model(subject: Subject, settings: Mapping[str, Any], device: torch.device) -> GPT:
     """The model with gradients as large as in training, the same ones every time."""
-    shape = Shape(
-        n_layer=settings["N_LAYER"],
-        n_head=settings["N_HEAD"],
-        n_embd=settings["N_EMBD"],
-        block_size=settings["BLOCK_SIZE"],
-        vocab_size=padded_vocabulary(subject.vocab_size, settings["VOCAB_MULTIPLE"]),
-        bias=settings["BIAS"],
-        weight_tying=settings["WEIGHT_TYING"],
-        dropout=settings["DROPOUT"],
-        flash_attention=settings["FLASH_ATTENTION"],
-    )
-    model = GPT(shape, torch.Generator().manual_seed(1)).to(device)
+    model = GPT(shape_of(settings, subject.vocab_size), seed=1).to(device)
     generator = torch.Generator(device).manual_seed(2)
     for parameter in model.parameters():
         parameter.grad = torch.empty_like(parameter)

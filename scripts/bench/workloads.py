@@ -33,7 +33,8 @@ class Workload:
 
 
 # nanoGPT's settings for a text by characters: no padding, no biases.
-BY_CHARACTERS = {"MODEL": "custom", "VOCAB_MULTIPLE": "1", "BIAS": "n"}
+BY_CHARACTERS = {"MODEL": "custom", "VOCAB_MULTIPLE": "1", "ARCH_PRESET": "custom"}
+BY_CHARACTERS |= {"BIAS": "n", "NORMALIZATION": "layernorm-nobias"}
 CHARACTERS = 65  # of tiny Shakespeare
 GPT2_TOKENS = 50257
 

@@ -28,7 +28,7 @@ def pages() -> Mapping[Path, str]:
         optimizers.PAGE: optimizers.contents(tree),
         pruning.PAGE: pruning.contents(tree),
         testing.PAGE: testing.contents(),
-        measurement.PAGE: measurement.contents(),
+        measurement.PAGE: measurement.contents(tree),
         data.PAGE: data.contents(),
     }
     found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}

@@ -3,32 +3,29 @@
 import torch
 
 from gpt2.cost import model_flops
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
+from gpt2.shape import shape_of
 from lib.cli import ROOT
 from lib.flops import CONVENTIONS, ModelFlops
+from lib.kconfig import Tree, override_layer
 from lib.peaks import PEAKS
 from scripts.docs.tables import code, table
 
 PAGE = ROOT / "docs" / "measurement.md"
 GFLOP = 1e9
 
-# Layers, heads, width of the published sizes.
-SIZES = {
-    "124M": (12, 12, 768),
-    "355M": (24, 16, 1024),
-    "774M": (36, 20, 1280),
-    "1558M": (48, 25, 1600),
-}
+# The published sizes, by MODEL.
+SIZES = {"124M": "gpt2", "355M": "gpt2-medium", "774M": "gpt2-large", "1558M": "gpt2-xl"}
 CONTEXT, VOCABULARY = 1024, 50304
 
 
-def contents() -> dict[str, str]:
+def contents(tree: Tree) -> dict[str, str]:
     """By place of the page, its table."""
-    return {"conventions": _conventions(), "peaks": _peaks()}
+    return {"conventions": _conventions(tree), "peaks": _peaks()}
 
 
-def _conventions() -> str:
-    flops = [_count(*sizes) for sizes in SIZES.values()]
+def _conventions(tree: Tree) -> str:
+    flops = [_count(tree, model) for model in SIZES.values()]
     rows = [
         (
             code(name),
@@ -41,11 +38,11 @@ def _conventions() -> str:
     return table(("convention", "training", *SIZES, "used by"), rows)
 
 
-def _count(n_layer: int, n_head: int, n_embd: int) -> ModelFlops:
+def _count(tree: Tree, model: str) -> ModelFlops:
     """On the meta device, where a model has shapes and no memory."""
+    settings = tree.resolve([override_layer([("MODEL", model)])]).typed()
     with torch.device("meta"):
-        shape = Shape(n_layer, n_head, n_embd, CONTEXT, VOCABULARY, True, True, 0.0, True)
-        return model_flops(GPT(shape), CONTEXT)
+        return model_flops(GPT(shape_of(settings, VOCABULARY)), CONTEXT)
 
 
 def _peaks() -> str:

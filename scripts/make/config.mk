@@ -1,7 +1,7 @@
 ##@ Configure
 
 tool = $(run) kconfig
-kconfig_files := $(wildcard Kconfig gpt2/Kconfig* lib/Kconfig* lib/*/Kconfig* scripts/Kconfig*)
+kconfig_files := $(wildcard Kconfig gpt2/Kconfig* gpt2/*/Kconfig* lib/Kconfig* lib/*/Kconfig* scripts/Kconfig*)
 
 # A name that reaches the shell is quoted, whatever is in it.
 quote = '$(subst ','\'',$(1))'

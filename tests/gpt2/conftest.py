@@ -9,7 +9,7 @@ import torch
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import prepare
 from gpt2.model import GPT
-from gpt2.trained import shape_of
+from gpt2.shape import shape_of
 from lib.arms import settings_of
 from lib.cli import ROOT, guarded
 from lib.runs import RunDirectory

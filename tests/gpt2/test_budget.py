@@ -97,7 +97,7 @@ def test_no_extra_budget_leaves_every_run_what_it_was(configure):
             {
                 "PRUNING_METHOD": "magnitude",
                 "PRUNING_SCOPE": "blocks-head",
-                "WEIGHT_TYING": "n",
+                "ARCH_PRESET": "llama",
             },
             "WEIGHT_TYING=n has none",
         ),

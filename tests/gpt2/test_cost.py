@@ -9,7 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from gpt2.cost import model_flops
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
+from tests.gpt2.shapes import sized
 
 GFLOP = 1e9
 
@@ -24,9 +25,13 @@ PRESETS = {
 def build(
     n_layer, n_head, n_embd, block_size, vocab_size, *, bias=True, tying=True, fused=True
 ) -> GPT:
-    return GPT(
-        Shape(n_layer, n_head, n_embd, block_size, vocab_size, bias, tying, 0.0, fused),
-    )
+    changes = {
+        "bias": bias,
+        "normalization": "layernorm" if bias else "layernorm-nobias",
+        "weight_tying": tying,
+        "attention_backend": "sdpa" if fused else "manual",
+    }
+    return GPT(sized(n_layer, n_head, n_embd, block_size, vocab_size, **changes))
 
 
 def published(preset, vocab_size, **rest):

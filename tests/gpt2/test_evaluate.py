@@ -9,24 +9,22 @@ import torch
 
 from gpt2.datasets import TokenStream, ValidationWindows
 from gpt2.evaluate import TOKENS_PER_PASS, Evaluation, evaluate
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
+from tests.gpt2.shapes import sized
 
-SHAPE = Shape(
+SHAPE = sized(
     n_layer=1,
     n_head=1,
     n_embd=8,
     block_size=10,
     vocab_size=17,
-    bias=True,
-    weight_tying=True,
     dropout=0.5,
-    flash_attention=True,
 )
 
 
 @pytest.fixture
 def model():
-    return GPT(SHAPE, torch.Generator().manual_seed(0)).train()
+    return GPT(SHAPE, 0).train()
 
 
 @pytest.fixture

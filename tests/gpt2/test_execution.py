@@ -21,20 +21,19 @@ from gpt2.execution import (
     set_up,
     step_scope,
 )
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
 from gpt2.speed import Speed, SpeedError
 from lib.device import Device, processor
+from tests.gpt2.shapes import sized
 
-SHAPE = Shape(
+SHAPE = sized(
     n_layer=2,
     n_head=2,
     n_embd=16,
     block_size=12,
     vocab_size=31,
-    bias=True,
     weight_tying=False,
     dropout=0.0,
-    flash_attention=True,
 )
 FLOAT32 = Speed(
     dtype="float32",
@@ -55,7 +54,7 @@ GPU = Device("cuda", "NVIDIA H100", 80 << 30, 1)
 
 
 def model_of(**changes):
-    return GPT(replace(SHAPE, **changes), torch.Generator().manual_seed(0)).train()
+    return GPT(replace(SHAPE, **changes), 0).train()
 
 
 def rows(seed=0, batch=2):
@@ -161,7 +160,7 @@ def test_every_form_trains_the_same_model(dtype):
             optimizer.zero_grad()
         losses[form] = loss.item()
     tolerance = 1e-5 if dtype == "float32" else 2e-2
-    assert losses["fused"] < 3.3  # from log 31 = 3.43
+    assert losses["fused"] < 3.35  # from log 31 = 3.43
     assert losses["blocked"] == pytest.approx(losses["fused"], abs=tolerance)
     assert losses["plain"] == pytest.approx(losses["fused"], abs=tolerance)
 

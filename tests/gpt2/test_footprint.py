@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from gpt2.budget import Batch
 from gpt2.execution import attention_in_use, forward_scope, prepare_model, step_scope
 from gpt2.footprint import fit_micro_batch, layer_bytes, logit_bytes, state_bytes, step_bytes
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
 from gpt2.sizes import parameter_count
+from tests.gpt2.shapes import sized
 from tests.gpt2.test_execution import FLOAT32, replace
 
 
@@ -44,21 +45,16 @@ def test_a_block_keeps_what_the_formula_says(one_run, dtype, form, dropout):
     length, speed = 256, replace(FLOAT32, dtype=dtype, attention=form)
 
     def kept(layers):
-        config = one_run(
-            N_LAYER=layers, N_HEAD=4, N_EMBD=128, BLOCK_SIZE=length, DROPOUT=dropout, BIAS="n"
-        )
-        shape = Shape(
+        config = one_run(N_LAYER=layers, N_HEAD=4, N_EMBD=128, BLOCK_SIZE=length, DROPOUT=dropout)
+        shape = sized(
             n_layer=layers,
             n_head=4,
             n_embd=128,
             block_size=length,
             vocab_size=8,
-            bias=False,
-            weight_tying=True,
             dropout=config["DROPOUT"],
-            flash_attention=True,
         )
-        model = GPT(shape, torch.Generator().manual_seed(0)).train()
+        model = GPT(shape, 0).train()
         prepare_model(model, speed)
         kernel = attention_in_use(model, speed, "cpu")
         return kept_bytes(model, speed, length), layer_bytes(config, speed, kernel)

@@ -5,25 +5,23 @@ import torch
 
 from gpt2 import inference_timing
 from gpt2.inference_timing import Plan, described, measure, measure_one
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
+from tests.gpt2.shapes import sized
 
-SHAPE = Shape(
+SHAPE = sized(
     n_layer=2,
     n_head=2,
     n_embd=16,
     block_size=24,
     vocab_size=40,
-    bias=True,
-    weight_tying=True,
     dropout=0.5,
-    flash_attention=True,
 )
 PLAN = Plan(batch_sizes=[1, 3], lengths=[5, 16, 20], tokens=6, repeats=4)
 
 
 @pytest.fixture
 def model():
-    return GPT(SHAPE, torch.Generator().manual_seed(0)).train()
+    return GPT(SHAPE, 0).train()
 
 
 @pytest.fixture

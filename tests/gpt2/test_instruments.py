@@ -15,18 +15,19 @@ from gpt2.instruments import (
     run_facts,
     schedule_text,
 )
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
 from lib.device import Device, processor
 from lib.gpu import Silent
 from lib.matmul import MatmulRate
 from lib.memory import MemorySplit
+from tests.gpt2.shapes import sized
 
 SPLIT = MemorySplit(1000, 1000, 0, 20, 3)
 
 
 @pytest.fixture
 def model():
-    return GPT(Shape(2, 2, 32, 32, 256, True, True, 0.0, True))
+    return GPT(sized(2, 2, 32, 32, 256))
 
 
 def test_the_product_is_measured_where_the_option_says_so(one_run, monkeypatch):

@@ -23,6 +23,7 @@ def config(one_run):
         N_HEAD=2,
         N_EMBD=16,
         BLOCK_SIZE=12,
+        ARCH_PRESET="custom",
         WEIGHT_TYING="n",
         BATCH_SIZE=4,
         GRADIENT_ACCUMULATION=6,

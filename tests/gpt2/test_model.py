@@ -4,25 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from gpt2.model import GPT, Shape, padded_vocabulary
+from gpt2.model import GPT
+from gpt2.shape import padded_vocabulary
 from lib.optimizers import parameter_groups
 from tests.gpt2.reference import copy_into
-
-TINY = Shape(
-    n_layer=2,
-    n_head=2,
-    n_embd=16,
-    block_size=12,
-    vocab_size=31,
-    bias=True,
-    weight_tying=True,
-    dropout=0.0,
-    flash_attention=True,
-)
+from tests.gpt2.shapes import TINY, sized
 
 
 def tiny(seed=0, **changes):
-    return GPT(replace(TINY, **changes), torch.Generator().manual_seed(seed)).eval()
+    return GPT(replace(TINY, **changes), seed).eval()
 
 
 def tokens(batch=3, length=12, seed=0):
@@ -39,16 +29,14 @@ def tokens(batch=3, length=12, seed=0):
     ],
 )
 def test_the_published_sizes(layers, heads, width, parameters):
-    shape = replace(
-        TINY, n_layer=layers, n_head=heads, n_embd=width, block_size=1024, vocab_size=50257
-    )
+    shape = sized(layers, heads, width, 1024, 50257)
     with torch.device("meta"):
         model = GPT(shape)
     assert sum(p.numel() for p in model.parameters()) == parameters
 
 
 def test_decay_groups_at_124m():
-    shape = replace(TINY, n_layer=12, n_head=12, n_embd=768, block_size=1024, vocab_size=50304)
+    shape = sized(12, 12, 768, 1024, 50304)
     with torch.device("meta"):
         groups = parameter_groups(GPT(shape).named_parameters(), weight_decay=0.1)
     counts = [(len(g["params"]), sum(p.numel() for p in g["params"])) for g in groups]
@@ -76,9 +64,9 @@ def test_logits_equal_those_of_transformers(bias):
         torch.testing.assert_close(model(tokens()), reference(tokens()).logits, atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_a_token_never_changes_what_came_before_it(fused):
-    model = tiny(flash_attention=fused)
+@pytest.mark.parametrize("backend", ["sdpa", "manual"])
+def test_a_token_never_changes_what_came_before_it(backend):
+    model = tiny(attention_backend=backend)
     before = tokens()
     for position in range(12):
         after = before.clone()
@@ -91,12 +79,12 @@ def test_a_token_never_changes_what_came_before_it(fused):
 
 def test_plain_attention_is_the_same_function():
     with torch.no_grad():
-        fused, plain = tiny()(tokens()), tiny(flash_attention=False)(tokens())
+        fused, plain = tiny()(tokens()), tiny(attention_backend="manual")(tokens())
     torch.testing.assert_close(fused, plain, atol=1e-6, rtol=0)
 
 
 def test_plain_attention_drops_as_much_as_it_is_told():
-    model = tiny(flash_attention=False, dropout=0.5).train()
+    model = tiny(attention_backend="manual", dropout=0.5).train()
     torch.manual_seed(0)
     first = model(tokens())
     assert not torch.equal(first, model(tokens()))
@@ -112,7 +100,7 @@ def test_loss_is_the_mean_cross_entropy_of_the_next_token():
 
 
 def test_initial_weights_are_those_of_gpt2():
-    model = GPT(replace(TINY, n_embd=256, n_layer=8), torch.Generator().manual_seed(0))
+    model = GPT(sized(8, 2, 256, 12, 31), 0)
     for name, parameter in model.named_parameters():
         if name.endswith(("projection.weight", "down.weight")):
             assert abs(parameter.std().item() - 0.02 / 4) < 2e-4, name

@@ -4,8 +4,14 @@ import pytest
 import torch
 
 from gpt2.model import GPT
-from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers, parameter_count
-from gpt2.trained import shape_of
+from gpt2.shape import shape_of
+from gpt2.sizes import (
+    FLOAT32_BYTES,
+    block_matrices,
+    disk_need,
+    optimizer_numbers,
+    parameter_count,
+)
 from lib.optimizers import OPTIMIZERS, build_optimizer, optimizer_state_bytes
 
 VOCABULARY = 77
@@ -22,13 +28,24 @@ def build():
     return make
 
 
-@pytest.mark.parametrize("bias", ["y", "n"])
-@pytest.mark.parametrize("tied", ["y", "n"])
+ARCHITECTURES = {
+    "gpt2": {},
+    "llama": {"ARCH_PRESET": "llama"},
+    "hybrid": {"ARCH_PRESET": "hybrid"},
+    "post": {"ARCH_PRESET": "custom", "NORM_POSITION": "post", "POSITION_ENCODING": "none"},
+    "grouped": {"ARCH_PRESET": "custom", "N_KV_HEAD": 1, "QK_NORM": "y", "FFN_TYPE": "swiglu"},
+    "bare": {"ARCH_PRESET": "custom", "BIAS": "n", "WEIGHT_TYING": "n", "FFN_HIDDEN": 24},
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("layers", [1, 3])
-def test_parameters_are_counted_as_the_model_has_them(one_run, build, bias, tied, layers):
-    settings = one_run(BIAS=bias, WEIGHT_TYING=tied, N_LAYER=layers)
-    counted = sum(p.numel() for p in build(settings).parameters())
-    assert parameter_count(settings, VOCABULARY) == counted
+def test_parameters_are_counted_as_the_model_has_them(one_run, build, name, layers):
+    settings = one_run(N_LAYER=layers, **ARCHITECTURES[name])
+    model = build(settings)
+    assert parameter_count(settings, VOCABULARY) == sum(p.numel() for p in model.parameters())
+    matrices = [p.numel() for p in model.blocks.parameters() if p.dim() >= 2]
+    assert block_matrices(model.shape) == sum(matrices)
 
 
 CASES = {name: {} for name in OPTIMIZERS} | {

@@ -32,7 +32,7 @@ DEVICES = (CPU, OLD_CPU, H100, B200, A100, RTX_PRO, V100, W7900)
 DEFAULTS = {
     "DTYPE": "auto",
     "TF32_ALLOWED": False,
-    "FLASH_ATTENTION": True,
+    "ATTENTION_BACKEND": "sdpa",
     "ATTENTION": "auto",
     "COMPILE": "auto",
     "LOSS_CHUNKS": 0,
@@ -214,7 +214,7 @@ def test_the_summary_is_json():
     st.fixed_dictionaries(
         {
             "DTYPE": st.sampled_from(["auto", "float32", "bfloat16"]),
-            "FLASH_ATTENTION": st.booleans(),
+            "ATTENTION_BACKEND": st.sampled_from(["sdpa", "manual"]),
             "ATTENTION": st.sampled_from(
                 ["auto", "flash", "efficient", "cudnn", "blocked", "math"]
             ),
@@ -229,7 +229,7 @@ def test_the_summary_is_json():
 )
 def test_what_is_asked_for_is_done_or_refused(facts, changes, obstacle):
     """Never replaced by something else."""
-    if not changes["FLASH_ATTENTION"]:
+    if changes["ATTENTION_BACKEND"] == "manual":
         changes = changes | {"ATTENTION": None}  # as Kconfig has it: invisible
     try:
         decided = speed(replace(facts, compile_obstacle=obstacle), **changes)
@@ -238,7 +238,7 @@ def test_what_is_asked_for_is_done_or_refused(facts, changes, obstacle):
     assert changes["DTYPE"] in ("auto", decided.dtype)
     if changes["COMPILE"] != "auto":
         assert decided.compile == (changes["COMPILE"] != "off")
-    if not changes["FLASH_ATTENTION"]:
+    if changes["ATTENTION_BACKEND"] == "manual":
         assert decided.attention == "plain"
     elif changes["ATTENTION"] == "blocked":
         assert decided.attention == "blocked"

@@ -19,8 +19,8 @@ EVALUATION = (
         mechanism="cache: positions go on",
         defect="every piece begins at position 0",
         file="gpt2/model.py",
-        original="positions_T = torch.arange(start, end, device=tokens_BT.device)",
-        replacement="positions_T = torch.arange(end - start, device=tokens_BT.device)",
+        original="self.position_embedding.embed(self.token_embedding(tokens_BT), start)",
+        replacement="self.position_embedding.embed(self.token_embedding(tokens_BT), 0)",
         test=f"{CACHE_TESTS}::test_any_pieces_give_the_logits_of_one_pass",
     ),
     Mutant(

@@ -1,19 +1,30 @@
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from gpt2.components.blocked_attention import ROWS, blocked_attention
+from gpt2.components.blocked_attention import ROWS
+from gpt2.components.blocked_attention import blocked_attention as of_heads
+
+
+def over_heads(attention, qkv_BT3C, n_head):
+    """Of a projection that holds queries, keys and values one after the other."""
+    B, T, C3 = qkv_BT3C.shape
+    heads = (B, T, n_head, C3 // 3 // n_head)
+    q, k, v = (part.view(heads).transpose(1, 2) for part in qkv_BT3C.split(C3 // 3, dim=2))
+    return attention(q, k, v).transpose(1, 2).reshape(B, T, C3 // 3)
 
 
 def reference(qkv_BT3C, n_head):
     """PyTorch's own, over the same projection."""
-    B, T, C3 = qkv_BT3C.shape
-    heads = (B, T, n_head, C3 // 3 // n_head)
-    q, k, v = (part.view(heads).transpose(1, 2) for part in qkv_BT3C.split(C3 // 3, dim=2))
-    y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    return y.transpose(1, 2).reshape(B, T, C3 // 3)
+    return over_heads(partial(F.scaled_dot_product_attention, is_causal=True), qkv_BT3C, n_head)
+
+
+def blocked_attention(qkv_BT3C, n_head, dropout=0.0, rows=ROWS):
+    return over_heads(partial(of_heads, dropout=dropout, rows=rows), qkv_BT3C, n_head)
 
 
 def projection(batch, length, width, dtype=torch.float64, seed=0):

@@ -6,26 +6,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt2.components.cache import KeyValueCache, LayerCache
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
+from tests.gpt2.shapes import sized
 
 VOCABULARY = 31
 LENGTH = 24
 
 
 def model(fused):
-    shape = Shape(
+    shape = sized(
         n_layer=3,
         n_head=2,
         n_embd=16,
         block_size=LENGTH,
         vocab_size=VOCABULARY,
-        bias=True,
-        weight_tying=True,
         dropout=0.5,
-        flash_attention=fused,
+        attention_backend="sdpa" if fused else "manual",
     )
     generator = torch.Generator().manual_seed(0)
-    made = GPT(shape, generator).eval()
+    made = GPT(shape, 0).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             # Large enough that attention is far from uniform.

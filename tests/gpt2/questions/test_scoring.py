@@ -8,30 +8,28 @@ import pytest
 import torch
 
 from gpt2.evaluate import NotFinite
-from gpt2.model import GPT, Shape
+from gpt2.model import GPT
 from gpt2.questions import scoring
 from gpt2.questions.accuracy import answers
 from gpt2.questions.hellaswag import read_questions
 from gpt2.questions.scoring import ask, batches
 from gpt2.questions.texts import TEXTS, fit, write
 from tests.gpt2.reference import copy_into
+from tests.gpt2.shapes import sized
 
-SHAPE = Shape(
+SHAPE = sized(
     n_layer=2,
     n_head=2,
     n_embd=16,
     block_size=128,
     vocab_size=50257,
-    bias=True,
-    weight_tying=True,
     dropout=0.5,
-    flash_attention=True,
 )
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["fused", "plain"])
+@pytest.fixture(scope="module", params=["sdpa", "manual"])
 def model(request):
-    made = GPT(replace(SHAPE, flash_attention=request.param)).train()
+    made = GPT(replace(SHAPE, attention_backend=request.param), 0).train()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in made.parameters():

@@ -84,7 +84,13 @@ def test_the_same_model(both, dataset):
 def test_the_first_steps_agree_on_the_same_batches(both, accumulation, bias):
     """Loss and norm of the gradients before the clip, and the weights after three updates."""
     ours, plain, _ = both(
-        is_fed=True, GRADIENT_ACCUMULATION=accumulation, BIAS=bias, WARMUP_STEPS=2, MAX_ITERS=9
+        is_fed=True,
+        GRADIENT_ACCUMULATION=accumulation,
+        ARCH_PRESET="custom",
+        BIAS=bias,
+        NORMALIZATION="layernorm" if bias == "y" else "layernorm-nobias",
+        WARMUP_STEPS=2,
+        MAX_ITERS=9,
     )
     for step in range(3):
         ours.step()

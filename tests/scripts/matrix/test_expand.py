@@ -78,7 +78,12 @@ def test_options_that_cannot_change_a_result_do_not_change_a_run(configure, tmp_
 
 def test_what_can_change_a_result_changes_the_run(configure):
     base = {run.hash for run in expand(configure()).runs}
-    for name, value in (("MAX_ITERS", 21), ("BETA2", "0.5"), ("CPU_THREADS", 2), ("BIAS", "n")):
+    for name, value in (
+        ("MAX_ITERS", 21),
+        ("BETA2", "0.5"),
+        ("CPU_THREADS", 2),
+        ("ARCH_PRESET", "llama"),
+    ):
         assert base.isdisjoint(run.hash for run in expand(configure(**{name: value})).runs), name
 
 
