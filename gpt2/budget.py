@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpt2.reciprocal.options import step_of
+from gpt2.reciprocal.steps import widths
+from gpt2.shape import shape_of
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -142,6 +146,12 @@ def _sizes(config: Mapping[str, Any]) -> list[str]:
             f"N_KV_HEAD={n_kv_head} does not divide N_HEAD={n_head}; set it to one of "
             f"{', '.join(divisors)}"
         )
+    step = step_of(config)
+    if step is not None and not problems:
+        try:
+            widths(step, shape_of(config, 1), config["RA_R"])
+        except ValueError as error:
+            problems.append(str(error))
     return problems
 
 
@@ -171,7 +181,7 @@ COST_SYMBOLS = (
     *("DEVICE", "DTYPE", "CPU_THREADS", "DATASET", "VOCAB_MULTIPLE", "N_LAYER", "N_HEAD", "N_EMBD"),
     *("BLOCK_SIZE", "BATCH_SIZE", "GRADIENT_ACCUMULATION", "BIAS", "WEIGHT_TYING", "DROPOUT"),
     *("NORMALIZATION", "NORM_POSITION", "POSITION_ENCODING", "FFN_TYPE", "ACTIVATION"),
-    *("FFN_HIDDEN", "FFN_MULTIPLE", "N_KV_HEAD", "QK_NORM"),
+    *("FFN_HIDDEN", "FFN_MULTIPLE", "N_KV_HEAD", "QK_NORM", "ARCHITECTURE", "RA_STEP"),
     *("ATTENTION_BACKEND", "ATTENTION", "COMPILE", "TF32_ALLOWED", "LOSS_CHUNKS", "HYPER_PARAM"),
     *("KEEP_FREED_MEMORY", "GC_FREEZE", "DETERMINISTIC"),
 )

@@ -1,11 +1,9 @@
 """What a live model costs per token, by part: its multiplications, counted from its modules.
 
-A family of models that brings its own attention adds one line to ATTENTION. Whatever else
-multiplies must be an `nn.Linear`: a block that holds a matrix of another kind is refused, because
-its work would be missing from every figure without a sign.
+Attention is a CausalSelfAttention or made from it. Whatever else multiplies must be an `nn.Linear`:
+a block that holds a matrix of another kind is refused, because its work would be missing from every
+figure without a sign.
 """
-
-from collections.abc import Callable, Mapping
 
 from torch import nn
 
@@ -16,16 +14,11 @@ from lib.flops import AttentionShape, ModelFlops
 POSITION_EMBEDDING = "position_embedding."
 
 
-def _causal_self_attention(module: nn.Module) -> AttentionShape:
-    assert isinstance(module, CausalSelfAttention)
-    size = module.head_size
-    return AttentionShape(module.n_head, score_size=size, value_size=size)
-
-
-# What each kind of attention layer multiplies beside its projections.
-ATTENTION: Mapping[type[nn.Module], Callable[[nn.Module], AttentionShape]] = {
-    CausalSelfAttention: _causal_self_attention,
-}
+def attention_shape(layer: CausalSelfAttention) -> AttentionShape:
+    """What an attention layer multiplies beside its projections. Heads that share keys and values
+    and channels with gates multiply as others; so does a cache that evicts, which saves nothing
+    here."""
+    return AttentionShape(layer.n_head, score_size=layer.head_size, value_size=layer.head_size)
 
 
 def model_flops(model: GPT, length: int) -> ModelFlops:
@@ -35,14 +28,14 @@ def model_flops(model: GPT, length: int) -> ModelFlops:
     """
     projections = feed_forward = attention = 0
     for index, block in enumerate(model.blocks):
-        layers = [module for module in block.modules() if type(module) in ATTENTION]
+        layers = [m for m in block.modules() if isinstance(m, CausalSelfAttention)]
         assert layers, f"block {index} has no attention that gpt2/cost.py knows"
         uncounted = _matrices_elsewhere(block)
         assert not uncounted, f"block {index} multiplies outside nn.Linear: {uncounted}"
         inside = sum(_linear(layer) for layer in layers)
         projections += 2 * inside
-        feed_forward += 2 * (_linear(block) - inside)
-        attention += sum(ATTENTION[type(layer)](layer).forward(length) for layer in layers)
+        feed_forward += 2 * (_linear(block) + _reused(block) - inside)
+        attention += sum(attention_shape(layer).forward(length) for layer in layers)
     tables = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -67,6 +60,11 @@ def model_flops(model: GPT, length: int) -> ModelFlops:
 def _linear(module: nn.Module) -> int:
     """Weights of the linear layers below a module; one that is shared counts at each use."""
     return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
+
+
+def _reused(module: nn.Module) -> int:
+    """Weights of a linear layer that multiply a token once more, where a tied layer says so."""
+    return sum(getattr(m, "reused_weights", 0) for m in module.modules())
 
 
 def _matrices_elsewhere(module: nn.Module) -> list[str]:

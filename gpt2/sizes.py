@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gpt2.budget import tokens_per_step
+from gpt2.reciprocal.counts import block_count
+from gpt2.reciprocal.options import Options, step_of
 from gpt2.shape import Shape, shape_of
 
 FLOAT32_BYTES = 4
@@ -26,18 +28,23 @@ def parameter_count(config: Mapping[str, Any], vocab_size: int) -> int:
     """
     shape = shape_of(config, vocab_size)
     width, layers = shape.n_embd, shape.n_layer
+    step = step_of(config)
+    vectors = _block_vectors(shape)
+    if step is not None:
+        vectors = block_count(step, shape, Options.of(config)).vectors
     norm = _norm(shape)
-    ends = norm if shape.norm_position == "pre" else 0
+    vectors = layers * (vectors + 2 * norm) + (norm if shape.norm_position == "pre" else 0)
     tables = shape.vocab_size * (1 if shape.weight_tying else 2)
     if shape.position_encoding == "learned-absolute":
         tables += shape.block_size
-    return (
-        block_matrices(shape) + layers * (_block_vectors(shape) + 2 * norm) + tables * width + ends
-    )
+    return block_matrices(config, shape) + vectors + tables * width
 
 
-def block_matrices(shape: Shape) -> int:
+def block_matrices(config: Mapping[str, Any], shape: Shape) -> int:
     """Weights of the matrices of all blocks: what may be pruned, and what Muon takes."""
+    step = step_of(config)
+    if step is not None:
+        return shape.n_layer * block_count(step, shape, Options.of(config)).matrices
     keys_and_values = 2 * shape.n_kv_head * shape.head_size
     attention = shape.n_embd * (2 * shape.n_embd + keys_and_values)
     feed_forward = (3 if shape.ffn_type == "swiglu" else 2) * shape.n_embd * shape.ffn_hidden
@@ -68,7 +75,7 @@ def optimizer_numbers(config: Mapping[str, Any], vocab_size: int) -> int:
     if optimizer == "sgd":
         return parameters if config["SGD_MOMENTUM"] > 0 else 0
     if optimizer == "muon":
-        return 2 * parameters - block_matrices(shape_of(config, vocab_size))
+        return 2 * parameters - block_matrices(config, shape_of(config, vocab_size))
     has_amsgrad = optimizer == "adamwadv" or (optimizer == "adamwspam" and config["SPAM_AMSGRAD"])
     return (3 if has_amsgrad else 2) * parameters
 
@@ -84,7 +91,7 @@ def checkpoint_bytes(config: Mapping[str, Any], vocab_size: int) -> int:
 
 
 def _beside(config: Mapping[str, Any]) -> int:
-    tensors = 15 * config["N_LAYER"] + 5
+    tensors = 24 * config["N_LAYER"] + 5
     return BESIDE_TENSORS + tensors * BESIDE_A_PARAMETER
 
 

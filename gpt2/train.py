@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2.budget import check_fit, total_steps
-from lib.arms import arm_label, run_settings, settings_of
+from lib.arms import architecture_label, arm_label, run_settings, settings_of
 from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
@@ -40,6 +40,12 @@ def main(arguments: Sequence[str]) -> int:
         from gpt2.checkpoints import print_checkpoints
 
         return print_checkpoints(options.run, assignments)
+    if options.ablation_mode:
+        from gpt2.trainers.ablation import AblationCoordinator
+
+        if options.run is not None:
+            raise ValueError("--ablation-mode is for steps that options name, not for --run.")
+        return AblationCoordinator(assignments).run()
     run = find_run(options.run, assignments)
     if options.dry_run:
         print(f"{run.path}: {run.state()}")
@@ -76,6 +82,12 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
     parser.add_argument("--dry-run", action="store_true", help="only say which run this is")
+    parser.add_argument(
+        "--ablation-mode",
+        "--ablation_mode",
+        action="store_true",
+        help="compute every step of --ablation-steps and its control, as `make` does",
+    )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
         "--resume",
@@ -195,7 +207,9 @@ def _stopped_by(stopped: Stopped) -> str:
 
 
 def _prefix(settings: dict[str, Any]) -> str:
-    return f"{arm_label(settings)} seed {settings['SEED']}"
+    architecture = architecture_label(settings)
+    words = [arm_label(settings), *([architecture] if architecture != "gpt2" else [])]
+    return " ".join([*words, f"seed {settings['SEED']}"])
 
 
 if __name__ == "__main__":

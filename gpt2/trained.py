@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gpt2.architectures import model_of
 from gpt2.dataset_choice import data_arguments, mirror
 from gpt2.datasets import DataError, Manifest, dataset_folder, read_manifest
 from gpt2.datasets.errors import CORRUPT, MISSING, prepare_command
 from gpt2.datasets.tokenizers import Tokenizer, tokenizer_of
 from gpt2.execution import find_facts
 from gpt2.model import GPT
-from gpt2.shape import shape_of
 from gpt2.speed import decided_dtype
 from lib.checkpoint import CheckpointError, CheckpointStore, Missing, read_mapped
 from lib.cpu import usable_cores
@@ -152,7 +152,7 @@ def build_model(
 ) -> GPT:
     """The model with the checkpoint's weights. Raises CheckpointError if they do not fit."""
     with torch.device("meta"):
-        model = GPT(shape_of(settings, vocab_size))
+        model = model_of(settings, vocab_size, None)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {
         name: tuple(tensor.shape) if isinstance(tensor, Tensor) else ()

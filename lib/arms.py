@@ -56,7 +56,7 @@ def settings_of(configuration: Configuration) -> dict[str, Any]:
                 f"{choose}, such as {axis}={members[0]}."
             )
         settings[axis] = members[0]
-    for name, single in (("SEEDS", 1), ("SWEEP", ""), ("EXTRA_BUDGET", "none")):
+    for name, single in (("SEEDS", 1), ("SWEEP", ""), ("VARIATIONS", ""), ("EXTRA_BUDGET", "none")):
         if settings[name] != single:
             raise ValueError(
                 f"{name}={settings[name]} asks for several runs. {choose}: set {name}={single!r}."
@@ -130,6 +130,49 @@ def _score_label(method: str, settings: Settings) -> str:
     # ADAMWPRUNE_NORMALISE has a value only where the variant has terms to normalise.
     normalised = "+normalised" if settings["ADAMWPRUNE_NORMALISE"] else ""
     return settings["ADAMWPRUNE_VARIANT"] + normalised
+
+
+# Options that say what a model is made of, each with the word for a value that is not the published
+# GPT-2's; the label of an architecture of components is made of these words.
+COMPONENTS: Mapping[str, tuple[object, Callable[[Any], str]]] = {
+    "NORMALIZATION": ("layernorm", str),
+    "NORM_POSITION": ("pre", str),
+    "POSITION_ENCODING": ("learned-absolute", lambda value: value.replace("none", "nopos")),
+    "FFN_TYPE": ("standard", str),
+    "ACTIVATION": ("gelu-tanh", str),
+    "FFN_HIDDEN": (0, lambda value: f"ffn{value}"),
+    "ATTENTION_BACKEND": ("sdpa", str),
+    "N_KV_HEAD": (0, lambda value: f"{value}kv"),
+    "QK_NORM": (False, lambda value: "qknorm"),
+    "BIAS": (True, lambda value: "nobias"),
+    "WEIGHT_TYING": (True, lambda value: "untied"),
+}
+ARCHITECTURE_AXES = (
+    *("ARCHITECTURE", "RA_STEP", "ARCH_PRESET", "ARCH_BASE", "FFN_MULTIPLE"),
+    *COMPONENTS,
+)
+
+
+def architecture_label(settings: Settings) -> str:
+    """What the model is made of: "gpt2", "llama", "V1", or how a custom one differs from gpt2:
+    "rope+rmsnorm"."""
+    if settings["ARCHITECTURE"] == "unified-ra":
+        return step_label(settings["RA_STEP"])
+    if settings["ARCH_PRESET"] != "custom":
+        return settings["ARCH_PRESET"]
+    words = [
+        word(settings[name])
+        for name, (published, word) in COMPONENTS.items()
+        if settings[name] not in (published, None)
+    ]
+    return "+".join(words) or "gpt2"
+
+
+def step_label(step: str) -> str:
+    """The name of a step of the reciprocal attention study as people write it: "V0c-V3", "RT"."""
+    return "-".join(
+        part[:1].upper() + part[1:] if part[:1] == "v" else part.upper() for part in step.split("-")
+    )
 
 
 def arm_label(settings: Settings) -> str:

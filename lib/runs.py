@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.arms import arm_label, run_settings
+from lib.arms import architecture_label, arm_label, run_settings
 from lib.claims import is_held
 from lib.files import write_atomic
 from lib.kconfig import Config, Configuration, read_config_py, render_config_py
@@ -34,7 +34,11 @@ def short_hash(config_hash: str) -> str:
 
 def run_name(config: Config) -> str:
     """The readable part of a run's folder name; safe in file names, URLs and Make targets."""
-    arm = arm_label(run_settings(config))
+    settings = run_settings(config)
+    architecture = architecture_label(settings)
+    arm = arm_label(settings)
+    if architecture != "gpt2":
+        arm = f"{architecture}-{arm}"
     for unsafe, safe in _SAFE.items():
         arm = arm.replace(unsafe, safe)
     return f"{config.MODEL}-{config.DATASET}-{arm}-s{config.SEED}"
@@ -51,6 +55,7 @@ _LEFT_BY_A_RUN = [
     "checkpoints",
     "hellaswag",
     "latency.json",
+    "gates.json",
 ]
 
 _CUT_SHORT = (None, "interrupted")
@@ -137,6 +142,10 @@ class RunDirectory:
         assert summary["status"] in ENDINGS, summary["status"]
         text = json.dumps({"schema": SCHEMA} | dict(summary), indent=1, allow_nan=False) + "\n"
         write_atomic(self.summary_path, text)
+
+    def write_gates(self, values: Mapping[str, Any]) -> None:
+        """gates.json: what the gates of a reciprocal model came to."""
+        write_atomic(self.path / "gates.json", json.dumps(dict(values), allow_nan=False) + "\n")
 
     def provenance(self) -> dict[str, Any] | None:
         """run.json, or None if it is missing or torn."""

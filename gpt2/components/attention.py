@@ -56,11 +56,16 @@ class CausalSelfAttention(nn.Module):
     ) -> Tensor:
         """rotation: of the positions of x_BTC. With a cache they come after those that are in it,
         and are added to it."""
-        q_BHTD, k_BKTD, v_BKTD = self.heads(x_BTC, rotation)
-        dropout = self.dropout if self.training else 0.0
-        y_BHTD = attend(q_BHTD, k_BKTD, v_BKTD, self.form, dropout, cache)
+        y_BHTD = self.attend(*self.heads(x_BTC, rotation), cache)
         y_BTC = y_BHTD.transpose(1, 2).reshape(x_BTC.shape)
         return self.residual_dropout(self.projection(y_BTC))
+
+    def attend(
+        self, q_BHTD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor, cache: LayerCache | None
+    ) -> Tensor:
+        """What each head gives, [B, H, T, D]."""
+        dropout = self.dropout if self.training else 0.0
+        return attend(q_BHTD, k_BKTD, v_BKTD, self.form, dropout, cache)
 
     def heads(self, x_BTC: Tensor, rotation: Rotation | None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, H, T, D], keys and values [B, K, T, D]."""

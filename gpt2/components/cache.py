@@ -24,7 +24,7 @@ class LayerCache:
         if self._keys_BHTD is None or self._values_BHTD is None:
             # Once, at the full length: growing by concatenation would copy everything each time.
             self._keys_BHTD = k_BHTD.new_empty(B, H, self.capacity, D)
-            self._values_BHTD = v_BHTD.new_empty(B, H, self.capacity, D)
+            self._values_BHTD = v_BHTD.new_empty(B, H, self.capacity, v_BHTD.shape[3])
         self._keys_BHTD[:, :, self.length : end] = k_BHTD
         self._values_BHTD[:, :, self.length : end] = v_BHTD
         self.length = end

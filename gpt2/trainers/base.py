@@ -8,6 +8,7 @@ one loop, and it evaluates, trains or stops according to where the run stands.
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -133,12 +134,38 @@ class BaseGPT2Trainer(ABC):
             settings, dataset.manifest.tokenizer, device.torch_name, console.line
         )
         self.journal = Journal(self)
+        self.prepare_training()
         # Dropout draws from PyTorch's global stream, which nothing else here may touch.
         torch.manual_seed(stream_seed(seed, "dropout"))
 
     @abstractmethod
     def build_model(self) -> GPT:
         """The model, on the processor, with its initial weights."""
+
+    def prepare_training(self) -> None:  # noqa: B027 (a hook: nothing unless overridden)
+        """Called once, when everything of the trainer is there, before any checkpoint is loaded."""
+
+    def on_step_end(self, outcome: StepOutcome) -> None:  # noqa: B027
+        """Called after each optimizer step. Must not wait for a GPU."""
+
+    def extra_metrics(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        """Kind and values of further rows at a log line."""
+        return ()
+
+    def extra_evaluation(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        """The same at an evaluation."""
+        return ()
+
+    def extra_state(self) -> dict[str, Any]:
+        """What else a resumed run has to know: plain containers and tensors."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Take up what `extra_state` gave."""
+
+    def extra_summary(self) -> dict[str, Any]:
+        """What else belongs into summary.json."""
+        return {}
 
     def use_batch(self, batch: Batch) -> None:
         """Group the sequences of a step in this way from now on; they are the same in every way."""
@@ -247,6 +274,7 @@ class BaseGPT2Trainer(ABC):
             outcome = self.training_step(self.step + 1)
         self.step += 1
         self.tokens += tokens_per_step(self.settings)
+        self.on_step_end(outcome)
         return outcome
 
     def open_window(self) -> None:

@@ -97,6 +97,8 @@ class Journal:
         if monitor is not None and monitor.has_observed:
             gradients = monitor.read()
             self.row("gradients", **gradients)
+        for kind, values in trainer.extra_metrics():
+            self.row(kind, **values)
         speed = throughput(
             tokens_per_s, trainer.flops, trainer.device.name, trainer.matmul, zero_weights=0
         )
@@ -137,6 +139,8 @@ class Journal:
             sparsity=sparsity,
             eval_s=eval_s,
         )
+        for kind, values in trainer.extra_evaluation():
+            self.row(kind, **values)
         parts = [
             f"step {trainer.step:>{len(str(trainer.total_steps))}}/{trainer.total_steps}",
             f"validation loss {result.loss:.4f}",

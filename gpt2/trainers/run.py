@@ -20,6 +20,7 @@ from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
 from gpt2.trainers.resume import LATEST, take_up
 from gpt2.trainers.summary import describe_run, describe_training
+from gpt2.trainers.unified_ra import UnifiedRATrainer
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
 from lib.arms import target_sparsity
 from lib.cli import ROOT
@@ -31,6 +32,11 @@ from lib.provenance import hardware
 from lib.pruning import check_outcome
 from lib.runs import RunDirectory
 from lib.signals import StopRequests
+
+TRAINERS: dict[str, type[BaseGPT2Trainer]] = {
+    "vanilla": VanillaGPT2Trainer,
+    "unified-ra": UnifiedRATrainer,
+}
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def train_run(
     try:
         matmul = measured_matmul(settings, device)
         reset_peak(torch.device(device.torch_name))
-        trainer = VanillaGPT2Trainer(
+        trainer = TRAINERS[settings["ARCHITECTURE"]](
             settings, identity, run, dataset, device, console, clock, stop, matmul, speed
         )
         take_up(trainer, start_from)

@@ -45,6 +45,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         "optimizer": trainer.optimizer.state_dict(),
         "pruner": trainer.pruner.state_dict(),
         "random": random_state(),
+        "extra": trainer.extra_state(),
         "window": trainer.window.state_dict(),
         "window_start_s": trainer.window_start_s,
         "clock": trainer.clock.state_dict(),
@@ -72,6 +73,7 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     trainer.use_batch(Batch(**state["batch"]))
     trainer.sampler.check_place(state["data"])
     assert state["data"] == trainer.data_place(), (state["data"], trainer.data_place())
+    trainer.load_extra_state(state["extra"])
     trainer.clock.load_state_dict(state["clock"])
     trainer.window.load_state_dict(state["window"])
     trainer.window_start_s = state["window_start_s"]

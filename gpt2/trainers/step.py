@@ -6,7 +6,7 @@ conditioning; clip by the global norm; stop on a value that is not finite; updat
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -34,6 +34,16 @@ class StepOutcome:
     spike_factor: float | None
     event: PruneEvent | None
     prune_s: float
+    loss: Tensor
+    """Mean over the step, 0-D, on the device."""
+
+
+class Observer(Protocol):
+    """Looks at the gradients of some steps, before they are clipped."""
+
+    def is_due(self, step: int) -> bool: ...
+
+    def observe(self) -> None: ...
 
 
 class TrainingStep:
@@ -65,6 +75,7 @@ class TrainingStep:
         self.forward_scope = forward_scope(speed, device.torch_name)
         self.spikes = spikes_of(settings)
         self.gradients = gradient_monitor(settings, model.named_parameters())
+        self.observers: list[Observer] = [self.gradients] if self.gradients is not None else []
         self.window = Window(device.torch_name)
         self.check = finite_check(optimizer, device.torch_name)
         self._has_checked_gradients = False
@@ -90,8 +101,9 @@ class TrainingStep:
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         )
         self.check.watch(loss, norm, step)
-        if self.gradients is not None and self.gradients.is_due(step):
-            self.gradients.observe()
+        for observer in self.observers:
+            if observer.is_due(step):
+                observer.observe()
         clipped: Tensor | None = None
         with self.anatomy.part(OPTIMIZER):
             conditioned = condition_gradients(self.optimizer, norm)
@@ -104,7 +116,7 @@ class TrainingStep:
         start = time.perf_counter()
         with self.anatomy.part(PRUNE):
             event = self.pruner.step(step)
-        return StepOutcome(rate, factor, event, time.perf_counter() - start)
+        return StepOutcome(rate, factor, event, time.perf_counter() - start, loss)
 
     def _learning_rate(self, step: int) -> float:
         settings = self.settings

@@ -10,9 +10,10 @@ import torch
 
 from gpt2.budget import shape_key, tokens_per_step
 from gpt2.cost import model_flops
+from gpt2.shape import architecture_name
 from gpt2.trainers.base import BaseGPT2Trainer
 from lib.anatomy import FORWARD_BACKWARD, overhead_s
-from lib.arms import target_sparsity
+from lib.arms import architecture_label, target_sparsity
 from lib.memory import memory_split, peak_device_memory, peak_rss_bytes, rest_bytes
 from lib.pruning import SparsityReport
 from lib.throughput import throughput
@@ -24,7 +25,7 @@ def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[s
         "run": run,
         "config_hash": config_hash,
         "model": settings["MODEL"],
-        "architecture": "gpt2",
+        "architecture": architecture_label(settings),
         "dataset": settings["DATASET"],
         "optimizer": settings["OPTIMIZER"],
         "pruning": {
@@ -44,6 +45,7 @@ def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:
     sparsity = trainer.pruner.report()
     total = sum(parameter.numel() for parameter in trainer.parameters)
     return {
+        "architecture_name": architecture_name(trainer.model.shape),
         "tokens": trainer.tokens,
         "steps": trainer.step,
         "epochs": trainer.tokens / len(trainer.dataset.train),
@@ -64,6 +66,7 @@ def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:
         "time": _times(trainer),
         "memory": _memory(trainer),
         "throughput": _throughput(trainer, sparsity),
+        **trainer.extra_summary(),
     }
 
 

@@ -11,6 +11,7 @@ from lib.kconfig.scan import Assignment
 from lib.kconfig.symbols import Symbol
 
 ALIASES = {
+    "ABLATION_STEPS": "RA_STEP",
     "EPOCHS": "NUM_EPOCHS",
     "TIME": "MAX_TIME",
     "USE_TENSORBOARD": "TRACKER_TENSORBOARD",
@@ -24,13 +25,15 @@ _TRACKER_WORDS = {"none": (), "both": ("trackio", "wandb")}
 
 
 def expand_alias(
-    assignment: Assignment, symbols: Mapping[str, Symbol]
+    assignment: Assignment, symbols: Mapping[str, Symbol], groups: Collection[str]
 ) -> list[Assignment | Problem]:
     """The assignments that an assignment stands for; itself if its name is no alias."""
     if assignment.name == TRACKER and TRACKER not in symbols:
         return _expand_trackers(assignment, symbols)
     target = ALIASES.get(assignment.name)
-    if target is None or target not in symbols or assignment.name in symbols:
+    if target is None or (target not in symbols and target not in groups):
+        return [assignment]
+    if assignment.name in symbols:
         return [assignment]
     return [replace(assignment, name=target)]
 

@@ -9,7 +9,7 @@ from lib.kconfig.interpret import Request
 from lib.kconfig.overrides import override_layer
 from lib.kconfig.resolve import Resolution, is_honoured, resolve
 from lib.kconfig.state import State, Value
-from lib.kconfig.sweep import parse_sweep
+from lib.kconfig.sweep import parse_sweep, parse_variations
 from lib.kconfig.text import config_text, minimal_text
 
 if TYPE_CHECKING:
@@ -80,11 +80,24 @@ class Configuration:
     def sweep(self) -> dict[str, tuple[str, ...]]:
         """The further axes that the sweep strings ask for: symbol or choice -> values as text."""
         axes: dict[str, tuple[str, ...]] = {}
-        for name, symbol in self.tree.symbols.items():
-            if symbol.string_type and symbol.string_type.base == "sweep":
-                text = self.value(name).text if self.value(name).is_active else ""
-                axes.update(parse_sweep(text, self.tree.symbols, self.tree.groups))
+        for text in self._texts("sweep"):
+            axes.update(parse_sweep(text, self.tree.symbols, self.tree.groups))
         return axes
+
+    def variations(self) -> tuple[dict[str, str], ...]:
+        """The further arms that the variation strings ask for: what each of them changes."""
+        found: list[dict[str, str]] = []
+        for text in self._texts("variations"):
+            found += parse_variations(text, self.tree.symbols, self.tree.groups)
+        return tuple(found)
+
+    def _texts(self, base: str) -> list[str]:
+        """The values of the active strings of this type."""
+        return [
+            self.value(name).text
+            for name, symbol in self.tree.symbols.items()
+            if symbol.string_type and symbol.string_type.base == base and self.value(name).is_active
+        ]
 
     def source_of(self, name: str) -> str:
         """Where a symbol's or choice's value comes from.

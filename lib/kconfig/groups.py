@@ -39,8 +39,8 @@ class Group:
         return member.removeprefix(f"{self.name}_").lower().replace("_", "-")
 
     def member_of(self, value: str) -> str | None:
-        """The member with this value (any case, `-` and `_` alike), or None."""
-        wanted = f"{self.name}_{value.strip().upper().replace('-', '_')}"
+        """The member with this value (any case; `-`, `:` and `_` alike), or None."""
+        wanted = f"{self.name}_{value.strip().upper().replace('-', '_').replace(':', '_')}"
         return wanted if wanted in self.members else None
 
 

@@ -14,7 +14,7 @@ from lib.kconfig.errors import Problem, shown
 from lib.kconfig.groups import Group
 from lib.kconfig.hints import unknown_name
 from lib.kconfig.scan import Assignment, Kind, Layer
-from lib.kconfig.sweep import sweep_complaint
+from lib.kconfig.sweep import PARSERS, sweep_complaint
 from lib.kconfig.symbols import Symbol
 from lib.kconfig.values import value_complaint
 
@@ -74,7 +74,10 @@ def _choice_of(tree: "Tree", name: str) -> Group | None:
 
 def _checked(tree: "Tree", layer: Layer) -> Iterator[Request | Problem]:
     for wish in layer.assignments:
-        for assignment in expand_alias(wish, tree.symbols) if layer.kind == "override" else [wish]:
+        wishes = [wish]
+        if layer.kind == "override":
+            wishes = expand_alias(wish, tree.symbols, tree.groups)
+        for assignment in wishes:
             if isinstance(assignment, Problem):
                 yield assignment
             elif assignment.name in tree.symbols:
@@ -105,8 +108,8 @@ def _one(
         remedy = "write y or n"
     elif symbol.kind == "int" and complaint == "has leading zeros":
         remedy = f"write {int(value)}"
-    elif symbol.string_type and symbol.string_type.base == "sweep" and complaint is None:
-        complaint = sweep_complaint(value, tree.symbols, tree.groups)
+    elif symbol.string_type and symbol.string_type.base in PARSERS and complaint is None:
+        complaint = sweep_complaint(symbol.string_type.base, value, tree.symbols, tree.groups)
     if complaint:
         yield assignment.problem(f"{name}={shown(value)} {complaint}", remedy)
     else:

@@ -164,6 +164,8 @@ class _Draw:
         assert symbol.string_type is not None, f"{symbol.name} has no type"
         if symbol.string_type.base == "sweep":
             return self._sweep()
+        if symbol.string_type.base == "variations":
+            return self._variations()
         return self._string(symbol.string_type)
 
     def _integer(self, low: int, high: int) -> int:
@@ -203,6 +205,16 @@ class _Draw:
         rest = _PATH_REST if is_path else _NAME_REST
         tail = self._random.choices(rest, k=self._random.randrange(12))
         return self._random.choice(_NAME_START) + "".join(tail)
+
+    def _variations(self) -> str:
+        """Empty, or one other value of one number."""
+        symbols = self._tree.symbols.values()
+        numbers = [s for s in symbols if s.string_type and s.string_type.base == "float"]
+        if self._random.random() < 0.5 or not numbers:
+            return ""
+        varied = self._random.choice(numbers)
+        assert varied.string_type is not None
+        return f"{varied.name}={self._string(varied.string_type)}"
 
     def _sweep(self) -> str:
         """Empty, or two values of one number or choice."""

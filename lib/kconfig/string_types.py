@@ -8,6 +8,7 @@ string with a prompt declares one of
     Type: path                   one line, no quotes, no control characters  (or `path or empty`)
     Type: integers in [1, 64]    one or more whole numbers, `1,8,32`, each once; closed ends
     Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
+    Type: variations             empty, or `SYMBOL=v SYMBOL2=v;SYMBOL=w`
 """
 
 import math
@@ -29,7 +30,7 @@ class StringType:
     """A declared type; `declaration` is the text after `Type:`."""
 
     declaration: str
-    base: Literal["float", "name", "path", "sweep", "integers"]
+    base: Literal["float", "name", "path", "sweep", "variations", "integers"]
     may_be_empty: bool = False
     low: float = -math.inf
     high: float = math.inf
@@ -42,7 +43,7 @@ class StringType:
         The symbols and values that a sweep names are checked by sweep.py, which knows the tree.
         """
         if not text:
-            may = self.may_be_empty or self.base == "sweep"
+            may = self.may_be_empty or self.base in ("sweep", "variations")
             return None if may else f"is empty, but wants a {self.declaration}"
         if self.base == "float":
             return self._float_complaint(text)
@@ -85,6 +86,8 @@ def parse_string_type(declaration: str) -> StringType | None:
         return StringType(declaration, base, may_be_empty=True)
     if declaration == "sweep":
         return StringType(declaration, "sweep")
+    if declaration == "variations":
+        return StringType(declaration, "variations")
     if match := _INTEGERS.fullmatch(declaration):
         first, last = int(match[1]), int(match[2])
         return StringType(declaration, "integers", False, first, last) if first < last else None

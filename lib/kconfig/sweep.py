@@ -1,4 +1,7 @@
-"""The value of a `Type: sweep` string: `SYMBOL=v1,v2,...;SYMBOL2=...`, further matrix axes.
+"""Strings that ask for more runs.
+
+    Type: sweep         `SYMBOL=v1,v2,...;SYMBOL2=...`: further axes, every combination of them
+    Type: variations    `SYMBOL=v SYMBOL2=v;SYMBOL=w`: further arms, each with these options changed
 
 Each symbol must be one that a person can set, each value legal by type; whether it is in range or
 visible depends on the rest of a configuration and is checked where the runs are derived.
@@ -31,12 +34,41 @@ def parse_sweep(
     return axes
 
 
-def sweep_complaint(
+def parse_variations(
     text: str, symbols: Mapping[str, Symbol], groups: Mapping[str, Group]
+) -> tuple[dict[str, str], ...]:
+    """For each variation symbol or choice -> value as text; () of an empty text.
+
+    Raises ValueError as `parse_sweep`.
+    """
+    found: list[dict[str, str]] = []
+    for part in text.split(";") if text else ():
+        if part != part.strip() or not part:
+            raise ValueError(f"has the part `{part}`, which is not SYMBOL=value SYMBOL=value")
+        variation: dict[str, str] = {}
+        for assignment in part.split(" "):
+            name, equals, value = assignment.partition("=")
+            if not equals or not value:
+                raise ValueError(f"has `{assignment}`, which is not SYMBOL=value")
+            if name in variation:
+                raise ValueError(f"names {name} twice in `{part}`")
+            _check(name, (value,), symbols, groups)
+            variation[name] = value
+        if variation in found:
+            raise ValueError(f"has `{part}` twice")
+        found.append(variation)
+    return tuple(found)
+
+
+PARSERS = {"sweep": parse_sweep, "variations": parse_variations}
+
+
+def sweep_complaint(
+    kind: str, text: str, symbols: Mapping[str, Symbol], groups: Mapping[str, Group]
 ) -> str | None:
-    """Why a text is no sweep, as the end of a sentence; None if it is one."""
+    """Why a text is no sweep, or no variations, as the end of a sentence; None if it is."""
     try:
-        parse_sweep(text, symbols, groups)
+        PARSERS[kind](text, symbols, groups)
     except ValueError as error:
         return str(error)
     return None
@@ -62,8 +94,8 @@ def _check(
             raise ValueError(f"names {name}, which is no option")
         if symbol.group is not None:
             raise ValueError(f"names {name}; sweep {symbol.group} instead")
-        if symbol.string_type and symbol.string_type.base == "sweep":
-            raise ValueError("sweeps itself")
+        if symbol.string_type and symbol.string_type.base in PARSERS:
+            raise ValueError(f"names {name}, which itself asks for runs")
         for value in values:
             if complaint := value_complaint(symbol, value):
                 raise ValueError(f"has {name}={value}, which {complaint}")

@@ -50,6 +50,7 @@ __all__ = [
     "build_optimizer",
     "check_gradients",
     "condition_gradients",
+    "decouples_decay",
     "describe_groups",
     "load_optimizer_state",
     "notes",
@@ -112,6 +113,8 @@ class OptimizerEntry:
     """What it is equal to, bit for bit or within rounding, and when."""
     weakness: str
     """What it is known to fail at."""
+    is_decay_decoupled: bool = True
+    """Weights decay beside the update; else decay is a part of the gradient."""
     base_symbol: str | None = None
     """Configuration symbol that names another entry: `build` then gets that entry's factory as
     `base`, and that entry's settings besides its own."""
@@ -130,6 +133,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         formula="g += wd w; buf = momentum buf + g; w -= factor lr buf",
         source="Polyak 1964; Sutskever et al. 2013",
         equals="torch.optim.SGD(fused=True), bit for bit",
+        is_decay_decoupled=False,
         weakness="one rate for all coordinates: rare tokens and badly scaled tensors hardly train",
     ),
     "adam": OptimizerEntry(
@@ -139,6 +143,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
         formula="g += wd w; w -= lr m_hat / (sqrt(v_hat) + eps)",
         source="Kingma and Ba 2015",
         equals="torch.optim.Adam(fused=True), bit for bit; without decay AdamW without decay",
+        is_decay_decoupled=False,
         weakness="decay is divided by sqrt(v): weights with large gradients hardly decay",
     ),
     "adamw": OptimizerEntry(
@@ -231,6 +236,14 @@ def build_optimizer(
     optimizer = entry.build(named, **keywords, **_keywords(entry, settings))
     assert_groups(optimizer, named)
     return optimizer
+
+
+def decouples_decay(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether the optimizer `name` decays weights beside its update, not through the gradient."""
+    entry = _entry(name)
+    if entry.base_symbol is not None:
+        entry = _entry(settings[entry.base_symbol])
+    return entry.is_decay_decoupled
 
 
 def _entry(name: str) -> OptimizerEntry:

@@ -14,7 +14,7 @@ from lib.cli import ROOT, guarded
 from lib.files import write_atomic
 from lib.kconfig import load_tree
 from lib.kconfig.reference import reference
-from scripts.docs import arms, data, measurement, optimizers, pruning, testing
+from scripts.docs import arms, data, measurement, optimizers, pruning, ra_steps, testing
 from scripts.docs.tables import fill
 
 
@@ -37,16 +37,26 @@ def pages() -> Mapping[Path, str]:
     return found
 
 
+def write_kconfig(is_check: bool) -> None:
+    """The part of the Kconfig tree that a registry decides; the tree is read after it."""
+    _settle(ra_steps.KCONFIG, ra_steps.kconfig(), is_check)
+
+
+def _settle(path: Path, text: str, is_check: bool) -> None:
+    if not is_check:
+        write_atomic(path, text)
+    elif not path.is_file() or path.read_text("utf-8") != text:
+        name = path.relative_to(ROOT)
+        raise ValueError(f"{name} does not say what the code says. Write it with `make docs`.")
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail on drift")
     is_check = parser.parse_args(arguments).check
+    write_kconfig(is_check)
     for path, text in pages().items():
-        if not is_check:
-            write_atomic(path, text)
-        elif not path.is_file() or path.read_text("utf-8") != text:
-            name = path.relative_to(ROOT)
-            raise ValueError(f"{name} does not say what the code says. Write it with `make docs`.")
+        _settle(path, text, is_check)
     return 0
 
 

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(f"usage: python -m scripts matrix {'|'.join(COMMANDS)}")
     command = arguments[0]
     # An axis given on the command line (OPTIMIZER=adamw) narrows the plan to those arms.
-    the_plan = plan(load_configuration())
+    # One run is one run; a matrix brings the control of each.
+    the_plan = plan(load_configuration(), has_controls=command != "train")
     if command == "rerun":
         for planned in chosen_again(the_plan, os.environ.get("TARGET", "")):
             with claim(planned.directory.path):

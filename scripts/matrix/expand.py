@@ -4,12 +4,21 @@ Pure: configuration in, runs out. The order of the runs is the order of the Kcon
 the sweep, then of the seeds; arms of another budget come last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from lib.arms import arm_label, budget_label, empty_axis, exclusion, run_settings
+from gpt2.reciprocal.steps import CONTROL, STEPS, step_named
+from lib.arms import (
+    ARCHITECTURE_AXES,
+    architecture_label,
+    arm_label,
+    budget_label,
+    empty_axis,
+    exclusion,
+    run_settings,
+)
 from lib.kconfig import Configuration
 from scripts.matrix.extra_budget import OPTIONS, check_extra_budget, extend
 
@@ -17,7 +26,7 @@ from scripts.matrix.extra_budget import OPTIONS, check_extra_budget, extend
 PAIRED_AXES = ("OPTIMIZER", "PRUNING_METHOD")
 
 # Symbols that say which runs there are rather than what a run does; a run has them at one value.
-OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "EXTRA_BUDGET": "none"}
+OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "VARIATIONS": "", "EXTRA_BUDGET": "none"}
 
 # What the label of an arm says already (lib/arms.py) is not said twice where it is swept.
 IN_LABELS = (
@@ -26,6 +35,8 @@ IN_LABELS = (
 )
 
 LABEL = "matrix"
+
+STEPS_AXIS = "RA_STEP"
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,19 @@ class Expansion:
     """The runs, each once; the combinations left out; those that are the same as another run."""
 
     axes: dict[str, list[Any]]
+    compared: set[str] = field(default_factory=set)
+    """Options in which arms are meant to differ."""
     runs: list[Run] = field(default_factory=list)
     skipped: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     merged: list[tuple[dict[str, Any], Run]] = field(default_factory=list)
 
 
-def expand(configuration: Configuration) -> Expansion:
-    """All runs of `configuration`. Raises ValueError for an empty axis or an impossible sweep."""
+def expand(configuration: Configuration, has_controls: bool = True) -> Expansion:
+    """All runs of `configuration`. Raises ValueError for an empty axis or an impossible sweep.
+
+    has_controls: beside every step of the reciprocal attention study the plain transformer that it
+    is compared with.
+    """
     for axis, members in configuration.axes().items():
         if not members:
             raise ValueError(empty_axis(configuration, axis))
@@ -62,22 +79,33 @@ def expand(configuration: Configuration) -> Expansion:
     config = configuration.typed()
     sweep = configuration.sweep()
     seeds = range(config.SEED, config.SEED + config.SEEDS)
+    variations = ({}, *configuration.variations())
+    axes_of_tree = _axes(configuration, has_controls)
     expansion = Expansion(
-        {axis: list(members) for axis, members in configuration.axes().items()}
+        {axis: list(members) for axis, members in axes_of_tree.items()}
         | {name: list(values) for name, values in sweep.items()}
+        | ({"VARIATION": list(map(_written, variations))} if variations[1:] else {})
         | {"SEED": list(seeds)}
+    )
+    varied = {*axes_of_tree, *sweep, *(name for v in variations for name in v)}
+    expansion.compared = varied | (
+        set(ARCHITECTURE_AXES) if varied & set(ARCHITECTURE_AXES) else set()
     )
     base = configuration.derive(OF_A_RUN, LABEL)
     seen: dict[str, Run] = {}
-    arms = extend(config.EXTRA_BUDGET, list(_arms(base, expansion)), LABEL)
+    arms = extend(config.EXTRA_BUDGET, list(_arms(base, expansion, has_controls)), LABEL)
     for option in OPTIONS:
         if percents := {axes[option] for axes, _ in arms if option in axes}:
             expansion.axes[option] = [0, *sorted(percents)]
     for arm_axes, arm in arms:
-        for sweep_axes, swept in _sweeps(arm, sweep):
+        for changes, changed in _changed(arm, variations, sweep):
             for seed in seeds:
-                axes = arm_axes | sweep_axes | {"SEED": seed}
-                run = _run(swept.derive({"SEED": str(seed)}, LABEL), axes, sweep_axes)
+                axes = arm_axes | changes | {"SEED": seed}
+                if variations[1:]:
+                    axes["VARIATION"] = _written(
+                        {name: changes[name] for v in variations for name in v if name in changes}
+                    )
+                run = _run(changed.derive({"SEED": str(seed)}, LABEL), axes, changes, expansion)
                 if run.hash in seen:
                     expansion.merged.append((axes, seen[run.hash]))
                 else:
@@ -89,8 +117,40 @@ def expand(configuration: Configuration) -> Expansion:
     return expansion
 
 
+def _axes(configuration: Configuration, has_controls: bool) -> dict[str, tuple[str, ...]]:
+    """Every visible axis with its members, and with the controls of its steps."""
+    axes = configuration.axes()
+    if has_controls and STEPS_AXIS in axes:
+        axes[STEPS_AXIS] = with_controls(axes[STEPS_AXIS])
+    return axes
+
+
+def with_controls(members: Sequence[str]) -> tuple[str, ...]:
+    """Steps as the members of their axis, and the control of each, in the order of the table."""
+    wanted = {step_named(member).name for member in members}
+    wanted |= {CONTROL[name] for name in wanted if name in CONTROL}
+    return tuple(step.label.lower() for step in STEPS.values() if step.name in wanted)
+
+
+def _written(variation: dict[str, str]) -> str:
+    """A variation as it stands in VARIATIONS; "" for none."""
+    return " ".join(f"{name}={value}" for name, value in variation.items())
+
+
+def _changed(
+    arm: Configuration,
+    variations: Sequence[dict[str, str]],
+    sweep: dict[str, tuple[str, ...]],
+) -> Iterator[tuple[dict[str, str], Configuration]]:
+    """The arm and each of its variations, with every combination of the swept values."""
+    for variation in variations:
+        varied = arm.derive(variation, LABEL) if variation else arm
+        for sweep_axes, swept in _sweeps(varied, sweep):
+            yield variation | sweep_axes, swept
+
+
 def _arms(
-    base: Configuration, expansion: Expansion
+    base: Configuration, expansion: Expansion, has_controls: bool
 ) -> Iterator[tuple[dict[str, str], Configuration]]:
     """Every possible member of every axis, with the configuration reduced to it."""
     axes = base.axes()
@@ -102,7 +162,8 @@ def _arms(
             continue
         paired = base.derive(pair, LABEL)
         # Only axes that this pair makes visible: variants go with state pruning alone.
-        inner = {a: m for a, m in paired.axes().items() if a not in PAIRED_AXES}
+        axes_of_pair = _axes(paired, has_controls)
+        inner = {a: m for a, m in axes_of_pair.items() if a not in PAIRED_AXES}
         for axis, members_of_axis in inner.items():
             if not members_of_axis:
                 raise ValueError(empty_axis(paired, axis))
@@ -124,8 +185,16 @@ def _sweeps(
         yield useful, arm.derive(useful, LABEL) if useful else arm
 
 
-def _run(configuration: Configuration, axes: dict[str, Any], sweep_axes: dict[str, str]) -> Run:
+def _run(
+    configuration: Configuration,
+    axes: dict[str, Any],
+    changes: dict[str, str],
+    expansion: Expansion,
+) -> Run:
     settings = run_settings(configuration.typed())
     label = arm_label(settings)
-    extra = [f"{name}={value}" for name, value in sweep_axes.items() if name not in IN_LABELS]
+    if expansion.compared & set(ARCHITECTURE_AXES):
+        label = f"{label} {architecture_label(settings)}"
+    said = (*IN_LABELS, *ARCHITECTURE_AXES)
+    extra = [f"{name}={value}" for name, value in changes.items() if name not in said]
     return Run(configuration, axes, " ".join([label, *extra]), budget_label(settings))

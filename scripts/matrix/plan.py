@@ -15,13 +15,15 @@ from typing import Any
 from gpt2.budget import check_fit, tokens_per_step, total_steps
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
+from gpt2.reciprocal.options import step_of
+from gpt2.reciprocal.steps import CONTROL, STEPS
 from lib.arms import budget_label, run_settings
 from lib.cli import ROOT
 from lib.current import config_file
 from lib.files import write_atomic
 from lib.kconfig import Config, Configuration
 from lib.runs import SCHEMA, RunDirectory, now, run_name, short_hash
-from scripts.matrix.expand import Expansion, Run, expand
+from scripts.matrix.expand import STEPS_AXIS, Expansion, Run, expand
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Plan:
             "budget": self.budget,
             "baseline": self.baseline(self.budget),
             "baselines": {budget: self.baseline(budget) for budget in self.other_budgets},
+            "controls": self.controls(),
             "skipped": [
                 {"axes": axes, "reason": reason} for axes, reason in self.expansion.skipped
             ],
@@ -143,6 +146,19 @@ class Plan:
         dense.sort(key=lambda planned: planned.settings["OPTIMIZER"] != "adamw")
         return dense[0].run.arm if dense and len({p.run.arm for p in runs}) > 1 else None
 
+    def controls(self) -> dict[str, str | None]:
+        """By the arm of a step of the reciprocal attention study, the arm of its plain twin under
+        equal conditions; None where that is not planned."""
+        arms = {_place(planned.run.axes): planned.run.arm for planned in self.runs}
+        found: dict[str, str | None] = {}
+        for planned in self.runs:
+            step = step_of(planned.settings)
+            if step is not None and step.name in CONTROL:
+                control = STEPS[CONTROL[step.name]].label.lower()
+                axes = planned.run.axes | {STEPS_AXIS: control}
+                found[planned.run.arm] = arms.get(_place(axes))
+        return found
+
     def parity(self) -> dict[str, dict[str, Any]]:
         """Every option that can change a result, is not compared, and yet differs between arms.
 
@@ -155,7 +171,7 @@ class Plan:
             for symbol, value in configuration.typed().relevant().items():
                 if configuration.is_free(symbol):
                     by_symbol.setdefault(symbol, {})[planned.run.arm] = value
-        compared = set(self.expansion.axes)
+        compared = set(self.expansion.axes) | self.expansion.compared
         return {
             symbol: values
             for symbol, values in by_symbol.items()
@@ -198,9 +214,9 @@ class Plan:
         )
 
 
-def plan(configuration: Configuration) -> Plan:
+def plan(configuration: Configuration, has_controls: bool = True) -> Plan:
     """Expand and place the runs. Raises ValueError for options that do not fit together."""
-    expansion = expand(configuration)
+    expansion = expand(configuration, has_controls)
     manifests: dict[Path, int | None] = {}
     runs = []
     for run in expansion.runs:
@@ -215,6 +231,11 @@ def plan(configuration: Configuration) -> Plan:
         directory = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
         runs.append(PlannedRun(run, directory, settings, steps, manifests[folder]))
     return Plan(configuration, expansion, runs)
+
+
+def _place(axes: dict[str, Any]) -> str:
+    """Where a run stands on the axes, without its seed."""
+    return json.dumps({name: axes[name] for name in sorted(axes) if name != "SEED"})
 
 
 def readiness(settings: dict[str, Any]) -> tuple[Any, ...]:

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from gpt2.model import GPT
-from gpt2.shape import shape_of
+from gpt2.architectures import model_of
 from gpt2.sizes import (
     FLOAT32_BYTES,
     block_matrices,
@@ -23,7 +22,7 @@ def build():
 
     def make(settings, device="meta"):
         with torch.device(device):
-            return GPT(shape_of(settings | {"VOCAB_MULTIPLE": 1}, VOCABULARY))
+            return model_of(settings | {"VOCAB_MULTIPLE": 1}, VOCABULARY, None)
 
     return make
 
@@ -45,7 +44,7 @@ def test_parameters_are_counted_as_the_model_has_them(one_run, build, name, laye
     model = build(settings)
     assert parameter_count(settings, VOCABULARY) == sum(p.numel() for p in model.parameters())
     matrices = [p.numel() for p in model.blocks.parameters() if p.dim() >= 2]
-    assert block_matrices(model.shape) == sum(matrices)
+    assert block_matrices(settings, model.shape) == sum(matrices)
 
 
 CASES = {name: {} for name in OPTIMIZERS} | {

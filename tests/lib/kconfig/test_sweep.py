@@ -34,8 +34,8 @@ def test_axes_in_the_order_written(tree):
         ("DEVICE=cpu,CPU", "the same value twice"),
         ("TARGET_SPARSITY=1.5", "out of range"),
         ("SEED=1;SEED=2", "names SEED twice"),
-        ("SWEEP=1", "sweeps itself"),
+        ("SWEEP=1", "names SWEEP, which itself asks for runs"),
     ],
 )
 def test_what_is_no_sweep(tree, text, what):
-    assert what in sweep_complaint(text, tree.symbols, tree.groups)
+    assert what in sweep_complaint("sweep", text, tree.symbols, tree.groups)

@@ -1,0 +1,44 @@
+"""Several steps of the reciprocal attention study by one command of gpt2/train.py.
+
+The matrix does the work: Make computes each step and seed in a process of its own, adds the plain
+twin of every step, goes on after a failure, and writes the report. So `--ablation-mode` and
+`make` with the same options are the same runs.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from lib.cli import ROOT
+from lib.current import load_configuration
+from lib.kconfig import overrides_from_arguments
+
+
+class AblationCoordinator:
+    """Hands the steps that the options name to the matrix."""
+
+    def __init__(self, assignments: Sequence[str]) -> None:
+        """assignments: options of the command line. Raises ValueError where they, with `.config`,
+        ask for no study."""
+        layer = overrides_from_arguments(assignments)
+        config = load_configuration(layer).typed()
+        if config.ARCHITECTURE != "unified-ra":
+            raise ValueError(
+                f"--ablation-mode compares steps of --architecture unified-ra; this is "
+                f"{config.ARCHITECTURE}, which has none. Leave --ablation-mode out, or add "
+                "--architecture unified-ra."
+            )
+        self.variables = [f"{found.name}={found.value}" for found in layer.assignments]
+
+    def command(self) -> list[str]:
+        """What computes and reports: `make` with these options."""
+        # Make would take a dollar for the beginning of a variable.
+        variables = [text.replace("$", "$$") for text in self.variables]
+        make = os.environ.get("MAKE", "make")
+        return [make, "-C", str(ROOT), "--no-print-directory", f"PYTHON={sys.executable}",
+                *variables, "all"]  # fmt: skip
+
+    def run(self) -> int:
+        """The exit status of Make: 0 only if every run is done."""
+        return subprocess.call(self.command())
