@@ -25,6 +25,9 @@ tool_variables := PYTHON BASE_PYTHON TORCH_INDEX EXTRAS TARGET YES FAST LAUNCHER
 ifneq ($(filter sample hellaswag latency,$(MAKECMDGOALS)),)
   tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS LIMIT
 endif
+ifneq ($(filter compare,$(MAKECMDGOALS)),)
+  tool_variables += RUNS LATEST
+endif
 
 # Only what stands on the command line is an option: an exported MODEL or DEVICE must not change a
 # run. Make hands these variables to every command in the environment; here are their names.

@@ -13,15 +13,13 @@ from typing import Any
 
 from lib.arms import run_settings
 from lib.cli import ROOT
-from lib.current import config_file
+from lib.current import results_folder
 from lib.find_run import find_run
 from lib.kconfig import (
-    Tree,
     load_tree,
     override_layer,
     overrides_from_arguments,
     overrides_from_environment,
-    read_layer,
 )
 from lib.runs import RunDirectory
 
@@ -92,17 +90,9 @@ def run_and_settings(wanted: str, pairs: Pairs) -> tuple[RunDirectory, dict[str,
     """
     tree = load_tree(ROOT)
     chosen = tree.resolve([override_layer(pairs)]).typed()
-    run = find_run(wanted, ROOT / _results_folder(tree, pairs))
+    run = find_run(wanted, results_folder(tree, pairs))
     settings = dict(tree.resolve([]).typed()) | run_settings(run.config())
     return run, settings | {name: chosen[name] for name, _ in pairs}
-
-
-def _results_folder(tree: Tree, pairs: Pairs) -> str:
-    """RESULTS_DIR of the command line, else of `.config`, else its default."""
-    path = config_file()
-    layers = [read_layer(path, path.name)] if path.is_file() else []
-    places = [(name, value) for name, value in pairs if name == "RESULTS_DIR"]
-    return tree.resolve([*layers, override_layer(places)]).typed().RESULTS_DIR
 
 
 def _option(name: str) -> str:

@@ -2,10 +2,19 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from lib.cli import ROOT
-from lib.kconfig import Configuration, Layer, load_tree, overrides_from_environment, read_layer
+from lib.kconfig import (
+    Configuration,
+    Layer,
+    Tree,
+    load_tree,
+    override_layer,
+    overrides_from_environment,
+    read_layer,
+)
 from lib.kconfig.store import config_path
 
 
@@ -34,3 +43,15 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
     for problem in configuration.problems:
         print(f"warning: {problem}", file=sys.stderr)
     return configuration
+
+
+def results_folder(tree: Tree, pairs: Iterable[tuple[str, str]]) -> Path:
+    """Where runs are, for a command that needs no configuration: RESULTS_DIR of the command line's
+    `pairs`, else of `.config`, else its default.
+
+    Raises ConfigError if `.config` or the value is wrong.
+    """
+    path = config_file()
+    layers = [read_layer(path, path.name)] if path.is_file() else []
+    places = [(name, value) for name, value in pairs if name == "RESULTS_DIR"]
+    return ROOT / tree.resolve([*layers, override_layer(places)]).typed().RESULTS_DIR

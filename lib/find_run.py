@@ -8,27 +8,29 @@ from lib.runs import RunDirectory
 SHOWN = 10
 
 
-def find_run(wanted: str, results: Path) -> RunDirectory:
+def find_run(wanted: str, results: Path, option: str = "RUN") -> RunDirectory:
     """The run that `wanted` names: a path, or a name or part of one below `results`/runs.
 
-    Raises ValueError where there is none or more than one, with the candidates.
+    option: where it was named, for the sentences. Raises ValueError where there is none or more
+    than one, with the candidates.
     """
     if not wanted:
-        raise ValueError(f"Which run? Name one of {_listed(_names(results))} with RUN=...")
+        raise ValueError(f"Which run? Name one of {_listed(_names(results))} with {option}=...")
     folder = Path(wanted)
     if "/" in wanted and folder.is_dir():
         return RunDirectory(folder.resolve())
+    given = f"{option}={wanted}"
     names = _names(results)
     part = wanted.rstrip("/").rsplit("/", 1)[-1]
     found = [name for name in names if name == part] or [name for name in names if part in name]
     if len(found) == 1:
         return RunDirectory(results / "runs" / found[0])
     if found:
-        raise ValueError(f"RUN={wanted} fits {len(found)} runs: {_listed(found)}. Give more of it.")
+        raise ValueError(f"{given} fits {len(found)} runs: {_listed(found)}. Give more of it.")
     raise ValueError(
-        f"RUN={wanted} fits no run in {results / 'runs'}. There are {_listed(names)}."
+        f"{given} fits no run in {results / 'runs'}. There are {_listed(names)}."
         if names
-        else f"RUN={wanted} names no run: {results / 'runs'} has none. `make` computes some."
+        else f"{given} names no run: {results / 'runs'} has none. `make` computes some."
     )
 
 

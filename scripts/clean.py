@@ -13,12 +13,13 @@ from lib.claims import is_held
 from lib.cli import ROOT, guarded
 from lib.current import config_file, load_configuration
 from lib.kconfig import load_tree
+from scripts.report.compare import PAGE_NAME
 
 MIB = 1 << 20
 
 
-def folders(what: str) -> list[Path]:
-    """What would go. The folders are those of `.config`, or the defaults where there is none."""
+def places(what: str) -> list[Path]:
+    """What would go. The places are those of `.config`, or the defaults where there is none."""
     if config_file().is_file():
         config = load_configuration().typed()
     else:
@@ -26,27 +27,31 @@ def folders(what: str) -> list[Path]:
     if what == "data":
         return [ROOT / config.DATA_DIR]
     results = ROOT / config.RESULTS_DIR
-    return [results / "runs", results / "matrices", results / "trackio"]
+    # A page that compares runs links to their folders.
+    return [*(results / name for name in ("runs", "matrices", "trackio")), results / PAGE_NAME]
 
 
 def main(arguments: Sequence[str]) -> int:
     if list(arguments) not in (["data"], ["results"]):
         raise ValueError("usage: python -m scripts clean data|results")
-    present = [folder for folder in folders(arguments[0]) if folder.is_dir()]
+    present = [place for place in places(arguments[0]) if place.exists()]
     if not present:
         print("Nothing to delete.")
         return 0
-    held = [lock.parent for folder in present for lock in folder.glob("*/lock")]
+    held = [lock.parent for place in present for lock in place.glob("*/lock")]
     for folder in held:
         if is_held(folder):
             raise ValueError(f"{folder} is in use. Stop that run first, or wait for it.")
-    size = sum(path.lstat().st_size for folder in present for path in folder.rglob("*"))
-    names = " and ".join(str(folder) for folder in present)
+    size = sum(path.lstat().st_size for place in present for path in (place, *place.rglob("*")))
+    names = " and ".join(str(place) for place in present)
     if not _confirmed(f"Delete {names} ({size / MIB:.1f} MiB)? [y/N] "):
         print("Nothing was deleted.")
         return 1
-    for folder in present:
-        shutil.rmtree(folder)
+    for place in present:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
     print(f"Deleted {names}.")
     return 0
 

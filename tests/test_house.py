@@ -19,6 +19,7 @@ LONGEST_FILE_LINES = 400
 TORCHLESS = (
     *("scripts.gen_config", "scripts.matrix.__main__", "scripts.status", "scripts.clean"),
     *("scripts.report.__main__", "scripts.report.page", "gpt2.prepare_data", "gpt2.train"),
+    *("scripts.report.compare.__main__", "scripts.report.compare.page"),
     *("gpt2.sample", "gpt2.hellaswag", "gpt2.latency", "gpt2.questions.results"),
     *("scripts.kconfig.refresh", "scripts.kconfig.load", "scripts.kconfig.edit_screen"),
 )
@@ -116,7 +117,7 @@ def test_the_documents_name_no_option_that_is_gone(tree):
                     "B",
                     "LAUNCHER",
                     "DATA_MIRROR",
-                    *("RUN", "CHECKPOINT", "LIMIT"),
+                    *("RUN", "RUNS", "LATEST", "CHECKPOINT", "LIMIT"),
                     *("PROMPT", "COUNT", "TEMPERATURE", "TOP_K", "TOP_P", "TOKENS"),
                 )
                 assert is_tool or name in known, f"{page.name}: {name}"

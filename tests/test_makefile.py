@@ -262,3 +262,20 @@ def test_a_trained_model_is_asked_and_timed(make, goal):
     none = make(goal, "RUN=adamw", "LIMIT=5") if goal == "hellaswag" else make(goal, "RUN=adamw")
     assert none.returncode == 2
     assert "RUN=adamw names no run" in none.stderr
+
+
+def test_runs_side_by_side(make, checkout):
+    """Names that no run has, values with everything in them, and options that are none."""
+    asked = make("compare")
+    assert asked.returncode == 2
+    assert 'Which runs? make compare RUNS="a b c"' in asked.stderr
+    none = make("compare", "RUNS=a b; touch pwned $(touch pwned)")
+    assert none.returncode == 2
+    assert "RUNS=a names no run" in none.stderr
+    assert "LATEST=`touch pwned` is no number" in make("compare", "LATEST=`touch pwned`").stderr
+    assert not (checkout / "pwned").exists()
+    assert not (checkout / "results").exists()
+    assert "MAX_ITERS does not concern" in make("compare", "LATEST=2", "MAX_ITERS=3").stderr
+    assert "No run has ended in" in make("compare", "LATEST=2", "RESULTS_DIR=elsewhere").stderr
+    good(make("defconfig-smoke"))
+    assert "there is no symbol LATEST" in make("dry-run", "LATEST=3").stderr

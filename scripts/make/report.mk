@@ -9,6 +9,10 @@ summary: config.py ## Print the scoreboard only
 
 update-graphs: report
 
+.PHONY: compare
+compare: | $(ready) ## Ended runs side by side, here and as a page: RUNS="a b c", or LATEST=3
+	@$(run) report.compare $(call given,runs,RUNS) $(call given,latest,LATEST)
+
 ## TRACKER=a,b make: Compute the runs and send them to tensorboard, wandb, trackio, or none
 .PHONY: tensorboard trackio
 tensorboard: config.py ## Show the runs in TensorBoard (TENSORBOARD_PORT=6006)

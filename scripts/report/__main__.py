@@ -4,7 +4,6 @@ Without a folder: the matrix of the current configuration, which `make report` m
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from lib.cli import guarded
 
 from . import scoreboard_text, write_report
+from .terminal import say, short_path
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     folder = options.matrix_folder or _current_matrix()
     say(scoreboard_text(folder, None))
     if not options.text_only:
-        say(f"\nreport: {_short(write_report(folder))}\n")
+        say(f"\nreport: {short_path(write_report(folder))}\n")
     return 0
 
 
@@ -37,18 +37,6 @@ def _current_matrix() -> Path:
     from scripts.matrix.plan import plan
 
     return plan(load_configuration()).folder
-
-
-def say(text: str) -> None:
-    """Print, even where the terminal's encoding lacks a character of some name."""
-    encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _short(path: Path) -> str:
-    """Relative to where we are, if it is below: shorter, and the same on every machine."""
-    here = Path(os.getcwd())
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The columns of the scoreboard: where each number comes from, and how it may be ranked."""
+"""Columns of tables: where each number comes from, and how it may be ranked."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ QUALITY, MEMORY, TIME, FACT = "quality", "memory", "time", "fact"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the scoreboard."""
+    """A column of the scoreboard, or of a comparison."""
 
     key: str
     title: str
@@ -38,87 +38,127 @@ def _number(name: str) -> Callable[[Run], float | None]:
     return lambda run: run.number(name)
 
 
+def _plain(key: str, title: str, unit: str, source: str, kind: str, **rest: Any) -> Column:
+    return Column(key, title, unit, source, kind, _number(source), **rest)
+
+
+def _memory(
+    key: str, title: str, source: str, read: Callable[[Run], float | None], kind: str = MEMORY
+) -> Column:
+    # Masks are the price of the methods that have them, nothing to be best at.
+    better = -1 if kind == MEMORY else 0
+    return Column(key, title, "MiB", source, kind, read, formats.mebibytes, better)
+
+
+PERPLEXITY = _plain(
+    "perplexity", "Perplexity", "validation", "val_perplexity", QUALITY,
+    format=formats.significant, better=-1, shows_spread=True,
+)  # fmt: skip
+LOSS = _plain(
+    "loss", "Loss", "nats", "val_loss", QUALITY, format=formats.loss, better=-1, shows_spread=True
+)
+STEP = _plain(
+    "step_ms", "Step", "ms, median", "time.step_ms_median", TIME,
+    format=formats.significant, better=-1,
+)  # fmt: skip
+TOKENS_PER_S = _plain(
+    "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,
+    format=formats.whole, better=1,
+)  # fmt: skip
+MFU = _plain("mfu", "MFU", "of the peak", "throughput.mfu", TIME, format=formats.share, better=1)
+MATMUL_SHARE = _plain(
+    "matmul_share", "Share", "of a product", "throughput.share_of_matmul", TIME,
+    format=formats.share, better=1,
+)  # fmt: skip
+
+_PEAKS = {
+    "rss": "Peak memory of the process",
+    "allocated": "Peak memory on the device",
+}
+
+
+def peak_columns(runs: Iterable[Run]) -> list[Column]:
+    """A column for each kind of peak that these runs can state; the two are never mixed."""
+    kinds = {run.memory_kind for run in runs}
+    return [_peak_column(kind, title) for kind, title in _PEAKS.items() if kind in kinds]
+
+
+def _peak_column(kind: str, title: str) -> Column:
+    source = f"memory.peak_{kind}_bytes"
+    return _memory(f"peak_{kind}", title, source, lambda run: run.peak(kind))
+
+
+def architecture_columns(runs: Iterable[Run]) -> list[Column]:
+    """What a model is, what it learned and what it took, for runs of any architecture."""
+    return [
+        _plain(
+            "parameters", "Parameters", "each once", "params.total", FACT, format=formats.whole
+        ),
+        LOSS,
+        PERPLEXITY,
+        MFU,
+        MATMUL_SHARE,
+        _plain(
+            "flops_per_token", "FLOPs per token", "MFLOP, training", "throughput.flops_per_token",
+            FACT, format=formats.megaflop,
+        ),
+        _plain(
+            "attention_ratio", "Attention", "/ feed-forward",
+            "throughput.attention_to_feed_forward", FACT, format=formats.significant,
+        ),
+        TOKENS_PER_S,
+        *peak_columns([run for run in runs if run.is_done]),
+        STEP,
+    ]  # fmt: skip
+
+
 def columns_of(runs: Iterable[Run]) -> list[Column]:
     """The columns for these runs: one per kind of peak, in units that fit them all."""
     done = [run for run in runs if run.is_done]
-
-    def plain(key: str, title: str, unit: str, source: str, kind: str, **rest: Any) -> Column:
-        return Column(key, title, unit, source, kind, _number(source), **rest)
-
-    def memory(
-        key: str, title: str, source: str, read: Callable[[Run], float | None], kind: str = MEMORY
-    ) -> Column:
-        # Masks are the price of the methods that have them, nothing to be best at.
-        better = -1 if kind == MEMORY else 0
-        return Column(key, title, "MiB", source, kind, read, formats.mebibytes, better)
-
     walls = [value for run in done if (value := run.number("time.total_s")) is not None]
     wall_divisor, wall_unit = formats.second_unit(walls)
-    peaks = {
-        "rss": ("peak_rss", "Peak memory of the process"),
-        "allocated": ("peak_allocated", "Peak memory on the device"),
-    }
     score = "memory.score_bytes"
-    kinds = [kind for kind in peaks if any(run.memory_kind == kind for run in done)]
     return [
-        plain(
+        _plain(
             "sparsity", "Sparsity", "of prunable", "pruning.achieved_sparsity", FACT,
             format=formats.share,
         ),
-        plain(
-            "perplexity", "Perplexity", "validation", "val_perplexity", QUALITY,
-            format=formats.significant, better=-1, shows_spread=True,
-        ),
-        plain(
-            "loss", "Loss", "nats", "val_loss", QUALITY,
-            format=formats.loss, better=-1, shows_spread=True,
-        ),
+        PERPLEXITY,
+        LOSS,
         # Of two arms, so no single run has it: the rows fill it in.
         Column(
             "difference", "Loss - baseline", "nats", "val_loss, paired by seed", FACT,
             lambda run: None, formats.difference, shows_spread=True,
         ),
-        plain(
+        _plain(
             "bits_per_byte", "Bits per byte", "validation", "val_bits_per_byte", QUALITY,
             format=formats.loss, better=-1,
         ),
-        *(
-            memory(*peaks[kind], f"memory.peak_{kind}_bytes", lambda run, kind=kind: run.peak(kind))
-            for kind in kinds
-        ),
-        memory(
+        *peak_columns(done),
+        _memory(
             "optimizer_state", "Optimizer state", "memory.optimizer_bytes",
             _number("memory.optimizer_bytes"),
         ),
-        memory(
+        _memory(
             "training_state", "Weights, gradients, state",
             "memory.weights_bytes + gradients_bytes + optimizer_bytes", training_bytes,
         ),
-        memory("masks", "Masks", "memory.mask_bytes", _number("memory.mask_bytes"), FACT),
+        _memory("masks", "Masks", "memory.mask_bytes", _number("memory.mask_bytes"), FACT),
         # Few methods remember anything of their own; a column of zeros tells nobody anything.
         *(
-            [memory("scores", "Scores kept", score, _number(score), FACT)]
+            [_memory("scores", "Scores kept", score, _number(score), FACT)]
             if any(run.number(score) for run in done)
             else []
         ),
-        plain(
-            "step_ms", "Step", "ms, median", "time.step_ms_median", TIME,
-            format=formats.significant, better=-1,
-        ),
-        plain(
-            "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,
-            format=formats.whole, better=1,
-        ),
+        STEP,
+        TOKENS_PER_S,
         # A device without a known peak has no MFU, and a run may leave the product unmeasured.
         *(
-            plain(key, title, unit, source, TIME, format=formats.share, better=1)
-            for key, title, unit, source in (
-                ("mfu", "MFU", "of the peak", "throughput.mfu"),
-                ("matmul_share", "Share", "of a product", "throughput.share_of_matmul"),
-            )
-            if any(run.number(source) is not None for run in done)
+            column
+            for column in (MFU, MATMUL_SHARE)
+            if any(column.read(run) is not None for run in done)
         ),
-        plain(
+        _plain(
             "wall", "Wall time", wall_unit, "time.total_s", TIME,
             format=lambda value: formats.one_decimal(value / wall_divisor), better=-1,
         ),

@@ -33,3 +33,16 @@ DEFINITIONS = {
     "loss or gradient, which is a result.",
     "skipped, pending": "Left out on purpose, with a reason; planned and not ended.",
 }
+
+COMPARED = {
+    name: DEFINITIONS[name]
+    for name in ("loss", "perplexity", "MFU", "share of a product", "tokens per second")
+} | {
+    "FLOPs per token": "Of training, forward and backward, by the PaLM convention: what MFU and "
+    "the share of a product are made of. Of the dense model: pruned weights count.",
+    "attention / feed-forward": "Work of the attention layers, projections and full scores, over "
+    "that of the feed-forward layers, for a token of a full context.",
+    "peak memory": DEFINITIONS["peak memory"],
+    "step": DEFINITIONS["step"],
+}
+"""What each number of a comparison means."""

@@ -47,6 +47,11 @@ def mebibytes(value: float) -> str:
     return significant(value / MIB)
 
 
+def megaflop(value: float) -> str:
+    """FLOPs in millions, the one unit of a table."""
+    return significant(value / 1e6)
+
+
 def second_unit(values: Iterable[float]) -> tuple[int, str]:
     """The unit (seconds, name) in which the longest of these times reads best."""
     longest = max(values, default=0)

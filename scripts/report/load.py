@@ -200,10 +200,8 @@ def load_matrix(folder: Path) -> Matrix:
 
 
 def _load_run(results: Path, entry: Mapping[str, Any], arm: str) -> Run:
-    directory = RunDirectory(results / entry["dir"])
-    state = directory.state()
-    live = directory.live() if state == "pending" else ""
-    return Run(
+    return load_run(
+        RunDirectory(results / entry["dir"]),
         dir=entry["dir"],
         arm=arm,
         seed=entry["seed"],
@@ -211,12 +209,20 @@ def _load_run(results: Path, entry: Mapping[str, Any], arm: str) -> Run:
         budget=printable(str(entry.get("budget") or "")),
         planned_steps=entry.get("steps"),
         planned_tokens=entry.get("tokens"),
+    )
+
+
+def load_run(directory: RunDirectory, **planned: Any) -> Run:
+    """A run with what its folder says; `planned`: the fields of Run that a plan knows."""
+    state = directory.state()
+    return Run(
         folder=directory.path,
         state=state,
-        live=live,
+        live=directory.live() if state == "pending" else "",
         reason=printable(str(directory.reason() or "")),
         summary=directory.summary() or {},
         provenance=directory.provenance() or {},
+        **planned,
     )
 
 

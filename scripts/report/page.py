@@ -2,24 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import jinja2
-from markupsafe import Markup, escape
 
 from lib.files import write_atomic, write_atomic_bytes
 
 from . import definitions, formats, frames, pictures, provenance, text
 from .checklist import checklist
 from .columns import MEMORY, TIME, Column
+from .glance import at_a_glance
 from .load import Run, find, printable
+from .rendering import environment
 from .scoreboard import Row, Scoreboard
 from .verdict import misses_target, verdict
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -44,13 +39,13 @@ def write(board: Scoreboard) -> Path:
     content = _content(board, drawn)
     for picture in drawn.values():
         write_atomic_bytes(folder / f"{picture.name}.svg", picture.wide)
-    environment = _environment()
+    templates = environment()
     write_atomic(folder / "summary.csv", frames.as_csv(frames.runs(board.matrix)))
     write_atomic(folder / "curves.csv", frames.as_csv(frames.curves(board.matrix)))
-    write_atomic(folder / "report.md", environment.get_template("report.md.j2").render(content))
+    write_atomic(folder / "report.md", templates.get_template("report.md.j2").render(content))
     page = folder / "report.html"
     # Last, so that a page that exists belongs to the files beside it.
-    write_atomic(page, environment.get_template("report.html.j2").render(content))
+    write_atomic(page, templates.get_template("report.html.j2").render(content))
     for name in pictures.NAMES:
         if name not in drawn:
             # Of an earlier report, and of nothing that is on the page now.
@@ -58,31 +53,9 @@ def write(board: Scoreboard) -> Path:
     return page
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "breakable": _breakable,
-        "cell": _markdown_cell,
-        "count": formats.count,
-        "folder": _folder,
-        "nice": formats.typographic,
-        "plain": _plain_line,
-        "printable": printable,
-        "prose": formats.prose,
-    }
-    return environment
-
-
 def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str, Any]:
     matrix = board.matrix
-    symbols, unreadable = provenance.differing_symbols(matrix)
+    symbols, unreadable = provenance.differing_symbols(matrix.runs)
     return {
         "matrix": matrix,
         "board": board,
@@ -105,7 +78,7 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "unfinished": [run for run in matrix.runs if not run.is_done],
         "skipped": [_combination(entry, "reason") for entry in matrix.skipped],
         "merged": [_combination(entry, "same_as") for entry in matrix.merged],
-        "facts": provenance.facts(matrix),
+        "facts": provenance.facts(matrix.runs),
         "symbols": symbols,
         "unreadable": unreadable,
         "commands": [(run, provenance.command(matrix, run)) for run in matrix.runs],
@@ -164,26 +137,7 @@ def _run_row(board: Scoreboard, run: Run) -> dict[str, Any]:
 
 
 def _conditions(board: Scoreboard) -> list[tuple[str, str]]:
-    """The few facts that a reader needs before any number."""
-    runs = board.done or board.runs
-    facts = {
-        "Model": {run.summary.get("model") for run in runs},
-        "Data": {run.summary.get("dataset") for run in runs},
-        "Device": {run.fact("hardware.device_name") for run in runs},
-        "Budget": {
-            f"{formats.whole(tokens)} tokens"
-            for run in runs
-            if (tokens := run.number("tokens") or run.planned_tokens) is not None
-        },
-        "Seeds": {str(run.seed) for run in board.matrix.runs},
-    }
-    shown = []
-    for name, values in facts.items():
-        words = sorted(printable(str(value)) for value in values if value)
-        if words:
-            many = f"{words[0]} to {words[-1]} ({len(words)})" if name == "Seeds" else None
-            joined = many if many and len(words) > 3 else ", ".join(words[:4])
-            shown.append((name, joined if many or len(words) <= 4 else f"{joined}, ..."))
+    shown = at_a_glance(board.done or board.runs, board.matrix.runs)
     totals = board.matrix.totals
     states = [f"{number} {state}" for state, number in totals.items() if number]
     return [*shown, ("Runs", f"{sum(totals.values())} planned: {', '.join(states) or 'none'}")]
@@ -253,27 +207,3 @@ def _combination(entry: dict[str, Any], reason: str) -> tuple[str, str]:
     axes = entry.get("axes") or {}
     words = [f"{name}={value}" for name, value in axes.items() if value is not None]
     return printable(", ".join(words)), printable(str(entry.get(reason) or ""))
-
-
-def _folder(run: Run) -> str:
-    """The address of a run's folder from the report's, which is two below results/matrices."""
-    return f"../../../{quote(run.dir)}/"
-
-
-def _breakable(name: str) -> Markup:
-    """The name of an arm, which may go on in a new line between its parts."""
-    base = escape(name).replace("adamwprune-", Markup("adamwprune-<wbr>"))
-    return base.replace("+", Markup("+<wbr>"))
-
-
-def _markdown_cell(value: object) -> Markup:
-    """Text that can break neither out of a Markdown table cell nor into HTML."""
-    escaped = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for character in "\\|`*_[]":
-        escaped = escaped.replace(character, "\\" + character)
-    return Markup(escaped)  # noqa: S704
-
-
-def _plain_line(value: object) -> Markup:
-    """A line of an indented code block, where nothing is interpreted."""
-    return Markup(printable(str(value)))  # noqa: S704

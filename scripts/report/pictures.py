@@ -2,12 +2,13 @@
 
 import base64
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import anatomy, curves, figures, formats
-from .appearance import looks
+from .appearance import Look, looks
+from .comparable import Comparable
 from .load import Run
 from .scoreboard import Row, Scoreboard
 
@@ -72,9 +73,8 @@ def draw_all(board: Scoreboard) -> dict[str, Picture]:
             assert name in NAMES, name
             found[name] = Picture(name, alt, kept, wide, narrow)
 
-    lines = curves.evaluation_curves(runs)
-    alt = "Validation perplexity by optimizer step, by tokens and by training time, per arm"
-    add("curves", alt, _curve_notes(board, runs, lines), figures.perplexity_curves, lines, styles)
+    if drawn := draw_curves(runs, styles, curve_notes(board, runs), per="arm"):
+        found["curves"] = replace(drawn, notes=[n for n in (_drawn_note(board), *drawn.notes) if n])
     for kind, name, label in (
         ("allocated", "memory-device", "MiB of device memory"),
         ("rss", "memory", "MiB of process memory"),
@@ -91,6 +91,21 @@ def draw_all(board: Scoreboard) -> dict[str, Picture]:
     return found
 
 
+def draw_curves(
+    runs: Sequence[Run], styles: Mapping[str, Look], notes: list[str], per: str
+) -> Picture | None:
+    """Validation perplexity of the runs; None where none has evaluated. per: "arm", "run"."""
+    lines = curves.evaluation_curves(runs)
+    if not lines:
+        return None
+    alt = f"Validation perplexity by optimizer step, by tokens and by training time, per {per}"
+    wide, narrow = (
+        figures.draw(figures.perplexity_curves, lines, styles, narrow=narrow)
+        for narrow in (False, True)
+    )
+    return Picture("curves", alt, notes, wide, narrow)
+
+
 def _drawn_note(board: Scoreboard) -> str:
     other = "Arms of another budget are not drawn." if board.others else ""
     if len(board.rows) <= ARMS_DRAWN:
@@ -99,9 +114,9 @@ def _drawn_note(board: Scoreboard) -> str:
     return f"{ARMS_DRAWN} of {len(board.rows)} arms are drawn: {lowest}. {other}".strip()
 
 
-def _curve_notes(
-    board: Scoreboard, runs: Sequence[Run], drawn: Sequence[curves.Curve]
-) -> list[str]:
+def curve_notes(compared: Comparable, runs: Sequence[Run]) -> list[str]:
+    """What the drawing of these runs needs said."""
+    drawn = curves.evaluation_curves(runs)
     notes = []
     if len({run.arm for run in runs}) < len(runs):
         apart = len(drawn) <= figures.RUNS_DRAWN_APART
@@ -120,7 +135,7 @@ def _curve_notes(
     absent = sorted({run.arm for run in runs} - {curve.arm for curve in drawn})
     if absent:
         notes.append(f"Without any evaluation: {formats.listing(absent[:6])}.")
-    if not board.is_one_machine:
+    if not compared.is_one_machine:
         notes.append("The runs come from different machines: their times do not compare.")
     return notes
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,9 @@ FACTS = {
 ONLY_WHERE_KNOWN = ("driver", "CUDA or ROCm", "power limit")
 
 
-def facts(matrix: Matrix) -> list[Fact]:
+def facts(runs: Iterable[Run]) -> list[Fact]:
     """What the runs recorded about themselves; runs that never began have nothing to say."""
-    runs = [run for run in matrix.runs if run.provenance]
+    runs = [run for run in runs if run.provenance]
     if not runs:
         return []
     return [
@@ -62,23 +62,33 @@ def facts(matrix: Matrix) -> list[Fact]:
     ]
 
 
-def differing_symbols(matrix: Matrix) -> tuple[list[Fact], int]:
+def differing_symbols(runs: Iterable[Run]) -> tuple[list[Fact], int]:
     """The result-relevant symbols that differ between runs, and how many runs have no readable
     configuration."""
+    runs = list(runs)
+    found, unreadable = differing_values(runs)
+    readable = [run for run in runs if run not in unreadable]
+    return [
+        Fact(name, _variants(readable, lambda run, t=texts: t[run.dir]))
+        for name, texts in found.items()
+    ], len(unreadable)
+
+
+def differing_values(runs: Sequence[Run]) -> tuple[dict[str, dict[str, str]], list[Run]]:
+    """Each result-relevant symbol in which runs differ, as text by the run's `dir`; and the runs
+    that have no readable configuration."""
     relevant: dict[str, dict[str, Any]] = {}
-    unreadable = 0
-    for run in matrix.runs:
+    unreadable = []
+    for run in runs:
         try:
             relevant[run.dir] = dict(RunDirectory(run.folder).config().relevant())
         except (OSError, ValueError):
-            unreadable += 1
-    runs = [run for run in matrix.runs if run.dir in relevant]
-    names = sorted({name for values in relevant.values() for name in values})
-    found = []
-    for name in names:
-        texts = {run.dir: _plain(relevant[run.dir].get(name)) for run in runs}
+            unreadable.append(run)
+    found = {}
+    for name in sorted({name for values in relevant.values() for name in values}):
+        texts = {key: _plain(values.get(name)) for key, values in relevant.items()}
         if len(set(texts.values())) > 1:
-            found.append(Fact(name, _variants(runs, lambda run, t=texts: t[run.dir])))
+            found[name] = texts
     return found, unreadable
 
 

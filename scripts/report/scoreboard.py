@@ -1,18 +1,16 @@
-"""One row per arm, aggregated over its finished seeds, and what may be compared with what.
+"""One row per arm, aggregated over its finished seeds.
 
-Only finished runs enter a number; the others stay in the status. Runs are comparable if they saw
-the same tokens of the same data and were evaluated on the same ones; time and memory only on one
-hardware fingerprint, and time only of runs that did not share the machine.
+Only finished runs enter a number; the others stay in the status. What may be compared with what
+is in comparable.py.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import Any
 
-from .columns import FACT, QUALITY, TIME, Column, columns_of
-from .load import Matrix, Run, find
+from .columns import Column, columns_of
+from .comparable import Comparable, conditions
+from .load import Matrix, Run
 from .statistics import NOTHING, Estimate, paired
 
 
@@ -42,7 +40,7 @@ class Row:
         return self.cells.get(key, NOTHING).mean
 
 
-class Scoreboard:
+class Scoreboard(Comparable):
     """The rows of one budget of a matrix, in the order of its plan.
 
     What was trained more than the plan's own options say stands on a board of its own, with a
@@ -89,38 +87,6 @@ class Scoreboard:
         """The different numbers of tokens that finished runs were trained on."""
         return sorted({run.number("tokens") for run in self.done} - {None})
 
-    @cached_property
-    def is_one_budget(self) -> bool:
-        return len({conditions(run) for run in self.done}) <= 1
-
-    @cached_property
-    def fingerprints(self) -> list[str]:
-        return sorted({run.fact("hardware.fingerprint") or "unknown" for run in self.done})
-
-    @cached_property
-    def is_one_machine(self) -> bool:
-        return len(self.fingerprints) <= 1
-
-    @cached_property
-    def shared_machine(self) -> bool:
-        """Whether finished runs overlapped in time on one host, so that they slowed each other."""
-        spans: dict[str, list[tuple[str, str]]] = {}
-        for run in self.done:
-            for attempt in run.provenance.get("attempts") or ():
-                start, end = find(attempt, "start"), find(attempt, "end")
-                if isinstance(start, str) and isinstance(end, str):
-                    # UTC in ISO 8601 sorts as text.
-                    spans.setdefault(run.fact("host") or "", []).append((start, end))
-        return any(b[0] < a[1] for s in spans.values() for a, b in pairwise(sorted(s)))
-
-    def is_ranked(self, column: Column) -> bool:
-        """Whether arms may be compared in this column at all."""
-        if column.kind == FACT or not self.is_one_budget:
-            return False
-        if column.kind == QUALITY:
-            return True
-        return self.is_one_machine and not (column.kind == TIME and self.shared_machine)
-
     def is_best(self, row: Row, column: Column) -> bool:
         """Whether the row may be called the best of a column: the only bold numbers.
 
@@ -155,12 +121,6 @@ def differences(
         and read(right[seed]) is not None
     ]
     return paired({s: read(left[s]) for s in both}, {s: read(right[s]) for s in both})
-
-
-def conditions(run: Run) -> tuple[Any, ...]:
-    """What must be equal for two runs to be compared: tokens seen, data, tokens evaluated."""
-    data = run.fact("data.hash") or run.summary.get("dataset")
-    return run.number("tokens"), data, run.number("val_tokens")
 
 
 def loss_of(run: Run) -> float | None:

@@ -3,15 +3,14 @@
 Needs nothing beyond the standard library, so that it costs no import time.
 """
 
-import unicodedata
 from collections.abc import Sequence
 
 from .columns import MEMORY, TIME, Column
 from .formats import MISSING, count, whole
 from .scoreboard import Row, Scoreboard
 from .statistics import Estimate
+from .terminal import aligned, lines_of, table_width, wrapped
 
-GAP = "  "
 DAGGER = "#"
 MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros; no saving"
 
@@ -28,6 +27,7 @@ HEADINGS = {
     "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
     "scores": "scores", "mfu": "MFU", "matmul_share": "of matmul",
     "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
+    "parameters": "parameters", "flops_per_token": "MFLOP/token", "attention_ratio": "attn/FFN",
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def render(board: Scoreboard, width: int | None) -> str:
         # A note that stands already is not said again.
         further = [note for note in further if note not in notes]
         lines += ["", *not_the_same(other), "", *table, "", *further]
-    return "\n".join(part for line in lines for part in _wrapped(line, width)).rstrip() + "\n"
+    return "\n".join(part for line in lines for part in wrapped(line, width)).rstrip() + "\n"
 
 
 def not_the_same(board: Scoreboard) -> list[str]:
@@ -61,15 +61,13 @@ def _parts(board: Scoreboard, width: int | None) -> tuple[list[str], list[str]]:
     keys = [column.key for column in board.columns]
     table = _table(board, keys)
     for key in DROP_ORDER:
-        if width is None or _width(table) <= width:
+        if width is None or table_width(table) <= width:
             break
         if key in keys:
             keys.remove(key)
             table = _table(board, keys)
-    if width is not None and _width(table) > width:
-        lines = _stacked(board, width)
-    else:
-        lines = [GAP.join(cells).rstrip() for cells in table]
+    is_too_wide = width is not None and table_width(table) > width
+    lines = _stacked(board, width) if is_too_wide else lines_of(table)
     return lines, _footnotes(board, keys)
 
 
@@ -134,15 +132,15 @@ def _footnotes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
 def _table(board: Scoreboard, keys: Sequence[str]) -> list[list[str]]:
     """Rows of padded cells: the method first, the status last."""
     columns = [column for column in board.columns if column.key in keys]
-    rows = [["method", *map(_heading, columns), "done"]]
+    rows = [["method", *map(heading, columns), "done"]]
     for row in board.rows:
         cells = [_marked(row, column) for column in columns]
         rows.append([row.arm, *cells, row.status])
-    widths = [max(map(display_width, texts)) for texts in zip(*rows, strict=True)]
-    return [[_pad(text, widths[i], left=i == 0) for i, text in enumerate(cells)] for cells in rows]
+    return aligned(rows)
 
 
-def _heading(column: Column) -> str:
+def heading(column: Column) -> str:
+    """A column's title on a terminal, with its unit where that is not said otherwise."""
     has_unit = column.unit == "MiB" or column.key == "wall"
     return HEADINGS[column.key] + (f" {column.unit}" if has_unit else "")
 
@@ -159,42 +157,8 @@ def _stacked(board: Scoreboard, width: int) -> list[str]:
         for column in board.columns:
             if column.key in ("perplexity", "loss", "sparsity") and row.cells[column.key].n:
                 text = _marked(row, column)
-                heading = HEADINGS[column.key]
-                fits = len(heading) + len(text) + 3 <= width
-                lines += [f"  {heading} {text}"] if fits else [f"  {heading}", f"  {text}"]
+                title = HEADINGS[column.key]
+                fits = len(title) + len(text) + 3 <= width
+                lines += [f"  {title} {text}"] if fits else [f"  {title}", f"  {text}"]
         lines.append(f"  done {row.status}")
     return lines
-
-
-def _wrapped(line: str, width: int | None) -> list[str]:
-    """`line` broken at spaces; words longer than the width (names) are cut into pieces."""
-    if width is None or display_width(line) <= width:
-        return [line]
-    pieces = [""]
-    for word in line.split(" "):
-        joined = f"{pieces[-1]} {word}" if pieces[-1] else word
-        if display_width(joined) <= width:
-            pieces[-1] = joined
-            continue
-        while display_width(word) > width:
-            pieces.append(word[:width])
-            word = word[width:]
-        pieces.append(word)
-    return [piece for piece in pieces if piece]
-
-
-def _width(table: Sequence[Sequence[str]]) -> int:
-    return max(display_width(GAP.join(cells)) for cells in table)
-
-
-def _pad(text: str, width: int, left: bool) -> str:
-    space = " " * (width - display_width(text))
-    return text + space if left else space + text
-
-
-def display_width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, combining marks none."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))

@@ -51,6 +51,11 @@ def test_what_is_not_one_run_is_one_sentence_with_the_candidates(results, wanted
         find_run(wanted, results)
 
 
+def test_the_sentence_names_the_option_that_was_given(results):
+    with pytest.raises(ValueError, match="RUNS=lion fits no run"):
+        find_run("lion", results, option="RUNS")
+
+
 def test_without_runs_the_remedy_is_to_compute_some(tmp_path):
     with pytest.raises(ValueError, match="has none. `make` computes some"):
         find_run("adamw", tmp_path)

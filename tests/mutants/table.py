@@ -2,6 +2,7 @@
 
 from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
+from tests.mutants.compare import COMPARE
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
 from tests.mutants.groups import GROUPS
@@ -30,4 +31,5 @@ MUTANTS = (
     *TRACKERS,
     *EVALUATION,
     *BENCH,
+    *COMPARE,
 )

@@ -12,7 +12,12 @@ def results(tmp_path, monkeypatch):
     for name in ("runs/a", "matrices/b", "reference"):
         (folder / name).mkdir(parents=True)
         (folder / name / "file").write_text("x")
-    monkeypatch.setattr(clean, "folders", lambda what: [folder / "runs", folder / "matrices"])
+    (folder / "compare.html").write_text("x")
+    monkeypatch.setattr(
+        clean,
+        "places",
+        lambda what: [folder / "runs", folder / "matrices", folder / "compare.html"],
+    )
     monkeypatch.delenv("YES", raising=False)
     return folder
 
@@ -58,8 +63,8 @@ def test_another_word_is_refused():
         clean.main(["everything"])
 
 
-def test_it_knows_the_folders_of_the_defaults(tmp_path, monkeypatch):
+def test_it_knows_the_places_of_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "none"))
-    assert [folder.name for folder in clean.folders("data")] == ["data"]
-    results = [folder.name for folder in clean.folders("results")]
-    assert results == ["runs", "matrices", "trackio"]
+    assert [place.name for place in clean.places("data")] == ["data"]
+    results = [place.name for place in clean.places("results")]
+    assert results == ["runs", "matrices", "trackio", "compare.html"]

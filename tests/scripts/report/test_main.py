@@ -1,11 +1,9 @@
-import io
 import subprocess
 import sys
 import time
 
 import pytest
 
-from scripts.report import __main__ as command
 from scripts.report import scoreboard_text, write_report
 
 
@@ -57,14 +55,6 @@ def test_the_page_needs_no_torch_and_no_scipy(results, grid):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_say_keeps_what_the_terminal_can_show(monkeypatch):
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    monkeypatch.setattr(sys, "stdout", stream)
-    command.say("\u4f60\n")
-    stream.flush()
-    assert stream.buffer.getvalue().decode() == "\u4f60\n"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ from scripts.report.provenance import ONLY_WHERE_KNOWN, facts
 
 
 def facts_of(results, *specs):
-    return {fact.name: fact.values for fact in facts(load_matrix(results.matrix(specs)))}
+    return {fact.name: fact.values for fact in facts(load_matrix(results.matrix(specs)).runs)}
 
 
 def test_a_gpu_s_driver_runtime_and_power_limit_are_facts(results, spec):

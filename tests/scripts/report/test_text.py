@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from scripts.report import scoreboard_text
-from scripts.report.text import display_width
+from scripts.report.terminal import display_width
 
 GOLDEN = """\
 example-1a2b3c4d: 5 planned: 5 done

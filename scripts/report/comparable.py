@@ -1,0 +1,70 @@
+"""What may be compared with what: the rules of the scoreboard, and of any other set of runs.
+
+Runs are comparable if they saw the same tokens of the same data and were evaluated on the same
+ones; time and memory only on one hardware fingerprint, and time only of runs that did not share
+the machine.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from .columns import FACT, QUALITY, TIME, Column
+from .load import Run, find
+
+CONDITIONS: dict[str, Callable[[Run], Any]] = {
+    "tokens seen": lambda run: run.number("tokens"),
+    "data": lambda run: run.fact("data.hash") or str(run.summary.get("dataset")),
+    "tokens evaluated": lambda run: run.number("val_tokens"),
+}
+"""What must be equal for two runs to be compared at all."""
+
+
+def conditions(run: Run) -> tuple[Any, ...]:
+    return tuple(read(run) for read in CONDITIONS.values())
+
+
+def fingerprint(run: Run) -> str:
+    return run.fact("hardware.fingerprint") or "unknown"
+
+
+class Comparable:
+    """Some finished runs under these rules; a subclass says which."""
+
+    @property
+    def done(self) -> Sequence[Run]:
+        """The runs whose numbers are compared."""
+        raise NotImplementedError
+
+    @cached_property
+    def is_one_budget(self) -> bool:
+        return len({conditions(run) for run in self.done}) <= 1
+
+    @cached_property
+    def fingerprints(self) -> list[str]:
+        return sorted(set(map(fingerprint, self.done)))
+
+    @cached_property
+    def is_one_machine(self) -> bool:
+        return len(self.fingerprints) <= 1
+
+    @cached_property
+    def shared_machine(self) -> bool:
+        """Whether finished runs overlapped in time on one host, so that they slowed each other."""
+        spans: dict[str, list[tuple[str, str]]] = {}
+        for run in self.done:
+            for attempt in run.provenance.get("attempts") or ():
+                start, end = find(attempt, "start"), find(attempt, "end")
+                if isinstance(start, str) and isinstance(end, str):
+                    # UTC in ISO 8601 sorts as text.
+                    spans.setdefault(run.fact("host") or "", []).append((start, end))
+        return any(b[0] < a[1] for s in spans.values() for a, b in pairwise(sorted(s)))
+
+    def is_ranked(self, column: Column) -> bool:
+        """Whether the runs may be compared in this column at all."""
+        if column.kind == FACT or not self.is_one_budget:
+            return False
+        if column.kind == QUALITY:
+            return True
+        return self.is_one_machine and not (column.kind == TIME and self.shared_machine)

@@ -1,0 +1,60 @@
+"""The templates of the pages and the filters that they use."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+
+from . import formats
+from .load import Run, printable
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Markup is escaped; a name that a template does not know is an error, not an empty place."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "breakable": _breakable,
+        "cell": _markdown_cell,
+        "count": formats.count,
+        "folder": _folder,
+        "nice": formats.typographic,
+        "plain": _plain_line,
+        "printable": printable,
+        "prose": formats.prose,
+    }
+    return environment
+
+
+def _folder(run: Run) -> str:
+    """The address of a run's folder from the report's, which is two below results/matrices."""
+    return f"../../../{quote(run.dir)}/"
+
+
+def _breakable(name: str) -> Markup:
+    """The name of an arm, which may go on in a new line between its parts."""
+    base = escape(name).replace("adamwprune-", Markup("adamwprune-<wbr>"))
+    return base.replace("+", Markup("+<wbr>"))
+
+
+def _markdown_cell(value: object) -> Markup:
+    """Text that can break neither out of a Markdown table cell nor into HTML."""
+    escaped = str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for character in "\\|`*_[]":
+        escaped = escaped.replace(character, "\\" + character)
+    return Markup(escaped)  # noqa: S704
+
+
+def _plain_line(value: object) -> Markup:
+    """A line of an indented code block, where nothing is interpreted."""
+    return Markup(printable(str(value)))  # noqa: S704
