@@ -97,7 +97,7 @@ class EvictingAttention(CausalSelfAttention):
         B, _, S, _ = q_BHSD.shape
         scores_BHSS = causal_scores(q_BHSD, k_BHSD)
         live_BS = torch.ones(B, S, dtype=torch.bool, device=q_BHSD.device)
-        got_BS = torch.zeros(B, S, device=q_BHSD.device)
+        got_BS = scores_BHSS.new_zeros(B, S)
         seen = torch.zeros((), device=q_BHSD.device)
         parts = []
         for start in range(0, S, sizes.chunk):
@@ -121,7 +121,7 @@ class EvictingAttention(CausalSelfAttention):
         B, _, S, _ = q_BHSD.shape
         sizes = Eviction.of(self.context)
         weights_BHSS = causal_scores(q_BHSD, k_BHSD).softmax(dim=-1)
-        got_BS = torch.zeros(B, S, device=q_BHSD.device)
+        got_BS = weights_BHSS.new_zeros(B, S)
         seen = torch.zeros((), device=q_BHSD.device)
         parts = []
         for start in range(0, S, sizes.chunk):
@@ -150,9 +150,10 @@ class EvictingAttention(CausalSelfAttention):
 
 
 def causal_scores(q_BHSD: Tensor, k_BHSD: Tensor) -> Tensor:
-    """q k^T / sqrt(D), the future at -inf, float32: [B, H, S, S]."""
+    """q k^T / sqrt(D), the future at -inf, in float32 or more: [B, H, S, S]."""
     S, D = q_BHSD.shape[-2:]
-    scores_BHSS = (q_BHSD @ k_BHSD.transpose(-2, -1)).float() / math.sqrt(D)
+    scores_BHSS = q_BHSD @ k_BHSD.transpose(-2, -1) / math.sqrt(D)
+    scores_BHSS = scores_BHSS.to(torch.promote_types(scores_BHSS.dtype, torch.float32))
     return scores_BHSS.masked_fill(~causal_mask(S, S, q_BHSD.device), float("-inf"))
 
 

@@ -1,10 +1,15 @@
+import os
+import signal
+
 import pytest
 import torch
 
 from gpt2.trainers import base
 from gpt2.trainers.resume import LATEST
 from gpt2.trainers.run import Outcome
+from gpt2.trainers.step import TrainingStep
 from lib.runs import RunDirectory
+from lib.signals import Stopped
 from tests.gpt2.training import train_here
 
 
@@ -68,3 +73,37 @@ def final_weights(monkeypatch):
 def equal():
     """equal(weights, other_weights): the same bits in every tensor."""
     return lambda first, second: all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """stop_at(step): SIGTERM comes during that optimizer step, once."""
+
+    def arm(step: int) -> None:
+        call = TrainingStep.__call__
+
+        def and_stop(self, number):
+            outcome = call(self, number)
+            if number == step:
+                monkeypatch.setattr(TrainingStep, "__call__", call)
+                os.kill(os.getpid(), signal.SIGTERM)
+            return outcome
+
+        monkeypatch.setattr(TrainingStep, "__call__", and_stop)
+
+    return arm
+
+
+@pytest.fixture
+def interrupted(train, stop_at, empty_run):
+    """interrupted(steps, NAME=value, ...): stopped at each of these steps, then run to its end."""
+
+    def go(steps, **settings):
+        run = empty_run()
+        for step in steps:
+            stop_at(step)
+            with pytest.raises(Stopped):
+                train(run=run, **settings)
+        return train(run=run, **settings)
+
+    return go

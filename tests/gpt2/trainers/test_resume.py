@@ -11,7 +11,6 @@ from gpt2.datasets.sampler import ValidationWindows
 from gpt2.trainers import state
 from gpt2.trainers.identity import ForeignCheckpoint
 from gpt2.trainers.resume import RESTART
-from gpt2.trainers.step import TrainingStep
 from lib.metrics import read_metrics
 from lib.optimizers import OPTIMIZERS
 from lib.pruning import METHODS
@@ -22,40 +21,6 @@ TIMES = {"time_s", "tokens_per_s", "step_ms", "prune_ms", "eval_s"}
 
 # Dropout, accumulation, two epochs of short lines: every stream and counter moves.
 SMALL = {"DROPOUT": "0.1", "GRADIENT_ACCUMULATION": 2, "LOG_INTERVAL": 5, "EVAL_INTERVAL": 8}
-
-
-@pytest.fixture
-def stop_at(monkeypatch):
-    """stop_at(step): SIGTERM comes during that optimizer step, once."""
-
-    def arm(step: int) -> None:
-        call = TrainingStep.__call__
-
-        def and_stop(self, number):
-            outcome = call(self, number)
-            if number == step:
-                monkeypatch.setattr(TrainingStep, "__call__", call)
-                os.kill(os.getpid(), signal.SIGTERM)
-            return outcome
-
-        monkeypatch.setattr(TrainingStep, "__call__", and_stop)
-
-    return arm
-
-
-@pytest.fixture
-def interrupted(train, stop_at, empty_run):
-    """interrupted(steps, NAME=value, ...): stopped at each of these steps, then run to its end."""
-
-    def go(steps, **settings):
-        run = empty_run()
-        for step in steps:
-            stop_at(step)
-            with pytest.raises(Stopped):
-                train(run=run, **settings)
-        return train(run=run, **settings)
-
-    return go
 
 
 def rows(run):

@@ -1,0 +1,42 @@
+"""The compiled form of every architecture: causal as well, and the same function.
+
+Traced and differentiated ahead of time, without generating code, for all; with generated code for
+one of each kind (`BITTERBENCH_COMPILED=all` for all, 20 minutes).
+"""
+
+import os
+import warnings
+
+import pytest
+import torch
+
+from tests.architectures.cases import CASES
+from tests.architectures.test_architectures import assert_causal, every_case
+
+GENERATED = ("gpt2", "llama", "V2", "RT")
+if os.environ.get("BITTERBENCH_COMPILED") == "all":
+    GENERATED = tuple(CASES)
+
+
+def assert_compiles(model, text, backend: str) -> None:
+    torch._dynamo.reset()
+    with warnings.catch_warnings():
+        # Of PyTorch's own compiler, about itself.
+        warnings.simplefilter("ignore")
+        compiled = torch.compile(model, backend=backend, dynamic=False)
+        with torch.no_grad():
+            torch.testing.assert_close(compiled(text), model(text), atol=1e-9, rtol=1e-7)
+        assert_causal(compiled, text[0])
+
+
+@every_case
+def test_a_token_never_changes_what_came_before_it(build, text, case):
+    model = build(case, DROPOUT="0.0").double().eval()
+    assert_compiles(model, text[0].expand(16, 16).contiguous(), "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", GENERATED)
+def test_with_generated_code(build, text, case):
+    model = build(case, DROPOUT="0.0").double().eval()
+    assert_compiles(model, text[0].expand(16, 16).contiguous(), "inductor")
