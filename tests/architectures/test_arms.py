@@ -7,7 +7,7 @@ import pytest
 from lib.arms import exclusion
 from lib.optimizers import OPTIMIZERS, build_optimizer
 from lib.pruning import METHODS, build_pruner
-from tests.architectures.cases import PRESETS, STEP_CASES
+from tests.architectures.cases import PRESETS, SIZE, STEP_CASES
 
 ARMS = [
     (optimizer, method)
