@@ -5,6 +5,9 @@ CORRUPT = 65
 MISSING = 66
 IO = 74
 
+# How many characters of a file's own texts a message repeats.
+REPEATED = 100
+
 
 class ExchangeError(ValueError):
     """Weights that cannot come in or go out. The message says what, where, and the remedy."""
@@ -16,5 +19,5 @@ class ExchangeError(ValueError):
 
 def printable(text: object) -> str:
     """What a file says, fit for a terminal: no escape codes, no line breaks, not long."""
-    shown = "".join(c if " " <= c <= "~" else "?" for c in str(text)[:200])
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+    shown = "".join(c if " " <= c <= "~" else "?" for c in str(text)[: REPEATED + 1])
+    return shown if len(shown) <= REPEATED else f"{shown[:REPEATED]}..."

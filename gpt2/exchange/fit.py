@@ -90,8 +90,11 @@ def check_fit(
 
 
 def vocabulary_multiple(tokens: int, rows: int) -> int | None:
-    """The smallest VOCAB_MULTIPLE that pads so many tokens to so many rows, None if none does."""
-    multiples = range(1, _LARGEST_MULTIPLE + 1)
+    """A VOCAB_MULTIPLE that pads so many tokens to so many rows, None if none does.
+
+    The smallest power of two, else the smallest number.
+    """
+    multiples = sorted(range(1, _LARGEST_MULTIPLE + 1), key=lambda n: (n & (n - 1) != 0, n))
     return next((n for n in multiples if padded_vocabulary(tokens, n) == rows), None)
 
 

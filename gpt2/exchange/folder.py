@@ -37,7 +37,7 @@ class Weights:
                 try:
                     file = stack.enter_context(safe_open(path, framework="pt"))
                 except (SafetensorError, OSError) as error:
-                    raise _damaged(path, error) from error
+                    raise _damaged(path, printable(error)) from error
                 for name in file.keys():  # noqa: SIM118 (it is no mapping)
                     if name in self._place:
                         raise _damaged(path, f"{printable(name)} is in another file too")
@@ -83,7 +83,7 @@ class Weights:
         try:
             tensor = file.get_tensor(name).to(torch.float32)
         except (SafetensorError, OSError) as error:
-            raise _damaged(path, error) from error
+            raise _damaged(path, printable(error)) from error
         if not torch.isfinite(tensor).all():
             raise _damaged(path, f"{printable(name)} has values that are not finite")
         return tensor
@@ -132,8 +132,8 @@ def _opened(paths: list[Path]) -> Weights:
         raise ExchangeError(what, IO) from error
 
 
-def _damaged(path: Path, why: object) -> ExchangeError:
+def _damaged(path: Path, why: str) -> ExchangeError:
     return ExchangeError(
-        f"{path} is damaged: {printable(why)}. Nothing of it was used; fetch or save it again.",
+        f"{path} is damaged: {why}. Nothing of it was used; fetch or save it again.",
         CORRUPT,
     )
