@@ -20,7 +20,7 @@ TORCHLESS = (
     *("scripts.gen_config", "scripts.matrix.__main__", "scripts.status", "scripts.clean"),
     *("scripts.report.__main__", "scripts.report.page", "gpt2.prepare_data", "gpt2.train"),
     *("gpt2.sample", "gpt2.hellaswag", "gpt2.latency", "gpt2.questions.results"),
-    *("gpt2.export", "gpt2.exchange.fit", "gpt2.exchange.published"),
+    *("gpt2.export", "gpt2.exchange.source"),
     *("scripts.kconfig.refresh", "scripts.kconfig.load", "scripts.kconfig.edit_screen"),
 )
 

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from gpt2.datasets.manifest import Manifest
-from gpt2.exchange.config import Described, read_config
+from gpt2.exchange.config import Described
 from gpt2.exchange.errors import CORRUPT, USAGE, ExchangeError, printable
 from gpt2.exchange.fit import check_fit
 from gpt2.exchange.folder import Weights, open_folder
 from gpt2.exchange.layouts import HEAD, Pair
-from gpt2.exchange.published import PUBLISHED, check_tokenizer, described, fetch_published
+from gpt2.exchange.published import PUBLISHED, check_tokenizer, fetch_published
+from gpt2.exchange.source import described_source
 from gpt2.model import GPT
 from gpt2.shape import Shape, shape_of
 from lib.cli import ROOT
@@ -91,18 +92,16 @@ def initial_weights(
     source: str = settings["INIT_FROM"]
     if not source:
         return None
-    shape = shape_of(settings, manifest.vocab_size)
     if source in PUBLISHED:
         check_tokenizer(source, manifest.tokenizer.name, settings["DATASET"])
-        found = described(source)
-        check_fit(source, found, shape, settings, manifest.vocab_size)
+    shape = shape_of(settings, manifest.vocab_size)
+    found = described_source(source)
+    check_fit(source, found, shape, settings, manifest.vocab_size)
+    if source in PUBLISHED:
         path, sha256 = fetch_published(source, settings, say)
         weights = Weights([path], {path.name: sha256})
     else:
-        folder = ROOT / source
-        found = read_config(folder)
-        check_fit(source, found, shape, settings, manifest.vocab_size)
-        weights = open_folder(folder)
+        weights = open_folder(ROOT / source)
     say(f"beginning with the weights of {source} (SHA-256 {weights.sha256[:8]}...)")
     return matched(source, weights, found, shape)
 

@@ -67,6 +67,8 @@ def write_export(folder: Path, model: GPT, eot: int | None, texts: Mapping[str, 
             raise ExchangeError(
                 f"{folder} could not be written: {error}. Mend that and give the command again.", IO
             ) from error
+        # The library keeps its file from everybody else.
+        shutil.copymode(partial / CONFIG_NAME, partial / WEIGHTS_NAME)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
+from tests.mutants.exchange import EXCHANGE
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
@@ -29,5 +30,6 @@ MUTANTS = (
     *MEASURING,
     *TRACKERS,
     *EVALUATION,
+    *EXCHANGE,
     *BENCH,
 )

@@ -30,6 +30,11 @@ def test_tokens_that_begin_and_end_are_said_to_be_none(tmp_path):
     assert [values[f"{kind}_token_id"] for kind in ("bos", "eos", "pad")] == [30, 30, None]
 
 
+def test_whoever_may_read_one_file_may_read_them_all(tmp_path):
+    write_export(tmp_path / "out", made(TINY), None, {"README.md": "x"})
+    assert len({path.stat().st_mode for path in (tmp_path / "out").iterdir()}) == 1
+
+
 def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     # An empty one is as good as none.
