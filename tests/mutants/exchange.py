@@ -73,14 +73,6 @@ EXCHANGE = (
         test=f"{WRITE_TESTS}::test_tokens_that_begin_and_end_are_said_to_be_none",
     ),
     Mutant(
-        mechanism="export: a folder that is there is left alone",
-        defect="its files are replaced",
-        file=WRITE,
-        original="    if not is_free:",
-        replacement="    if not is_free and not folder.is_dir():",
-        test=f"{WRITE_TESTS}::test_a_folder_that_is_there_is_left_alone",
-    ),
-    Mutant(
         mechanism="export: whole or not there",
         defect="what broke off stays behind",
         file=WRITE,

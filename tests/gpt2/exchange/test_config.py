@@ -106,7 +106,7 @@ def test_rotary_angles_before_and_since_version_5(llama):
     ],
 )
 def test_what_no_option_is_gpt2(gpt2, changes, obstacle):
-    assert obstacle in gpt2(**changes).obstacles[0]
+    assert any(obstacle in clause for clause in gpt2(**changes).obstacles)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_no_option_is_gpt2(gpt2, changes, obstacle):
     ],
 )
 def test_what_no_option_is_llama(llama, changes, obstacle):
-    assert obstacle in llama(**changes).obstacles[0]
+    assert any(obstacle in clause for clause in llama(**changes).obstacles)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gpt2.exchange.errors import ExchangeError
 from gpt2.exchange.write import write_export
 from gpt2.shape import shape_of
 from gpt2.trainers import base
+from gpt2.trainers import run as trainers_run
 from lib.cli import guarded
 from tests.gpt2.exchange.models import made
 
@@ -91,7 +92,9 @@ def test_scores_remember_the_weights_that_came_in(train, exported, final_weights
         assert torch.equal(seen[name], parameter), name
 
 
-def test_a_continued_run_does_not_look_for_the_folder(train, exported, final_weights, equal):
+def test_a_continued_run_does_not_look_for_the_folder(
+    train, exported, final_weights, equal, monkeypatch
+):
     folder, _ = exported()
     options = {"INIT_FROM": folder, "MAX_ITERS": 4, "EVAL_INTERVAL": 2, "CHECKPOINT_INTERVAL": 2}
     options |= {"CHECKPOINT_AFTER_RUN": "all"}
@@ -101,8 +104,11 @@ def test_a_continued_run_does_not_look_for_the_folder(train, exported, final_wei
         if path.name != "step-000002.pt":
             path.unlink()
     shutil.rmtree(folder)
-    outcome, _ = train(run=run, **options)
-    assert outcome.status == "done"
+    asked = []
+    with monkeypatch.context() as patch:
+        patch.setattr(trainers_run, "initial_weights", lambda *given: asked.append(given))
+        outcome, _ = train(run=run, **options)
+    assert (outcome.status, asked) == ("done", [])
     assert equal(final_weights[0], final_weights[1])
     # What it began with is still known.
     assert json.loads((run.path / "run.json").read_text())["init_from"] == facts
