@@ -64,9 +64,10 @@ def shape_of(settings: Mapping[str, Any], vocab_size: int) -> Shape:
         ffn_type=settings["FFN_TYPE"],
         activation=settings["ACTIVATION"],
         attention_backend=settings["ATTENTION_BACKEND"],
-        qk_norm=settings["QK_NORM"],
-        bias=settings["BIAS"],
-        weight_tying=settings["WEIGHT_TYING"],
+        # A bool that a preset hides and that is off is None, as everything that is not asked for.
+        qk_norm=bool(settings["QK_NORM"]),
+        bias=bool(settings["BIAS"]),
+        weight_tying=bool(settings["WEIGHT_TYING"]),
         dropout=settings["DROPOUT"],
     )
 

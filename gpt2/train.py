@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2.budget import check_fit, total_steps
+from gpt2.exchange.source import check_source
 from lib.arms import architecture_label, arm_label, run_settings, settings_of
 from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
@@ -128,6 +129,9 @@ def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
     check_fit(settings, total_steps(settings, None))
     config = configuration.typed()
     run = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
+    if not run.path.exists():
+        # Of one that was begun the weights may be gone: they are in its checkpoint.
+        check_source(settings)
     run.freeze(configuration)
     return run
 

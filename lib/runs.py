@@ -56,7 +56,11 @@ _LEFT_BY_A_RUN = [
     "hellaswag",
     "latency.json",
     "gates.json",
+    "export-hf",
 ]
+
+# What only the attempt that begins at step 0 finds out, and later ones must not forget.
+_KEPT_FACTS = ("init_from",)
 
 _CUT_SHORT = (None, "interrupted")
 
@@ -160,8 +164,10 @@ class RunDirectory:
     def begin_attempt(self, provenance: Mapping[str, Any]) -> int:
         """Record a start (facts of this start replace the last ones); returns its number from 1."""
         attempts = self.attempts()
+        before = self.provenance() or {}
+        kept = {name: before[name] for name in _KEPT_FACTS if name in before}
         attempts.append({"start": now(), "end": None, "pid": os.getpid(), "cause": None})
-        self._write_provenance({"schema": SCHEMA, **provenance, "attempts": attempts})
+        self._write_provenance({"schema": SCHEMA, **kept, **provenance, "attempts": attempts})
         return len(attempts)
 
     def add_provenance(self, facts: Mapping[str, Any]) -> None:

@@ -22,7 +22,16 @@ FREE_GIB = 1.0
 GIB = 1 << 30
 
 # Import name of each package in requirements.txt, apart from torch, which has its own check.
-PACKAGES = ("numpy", "tiktoken", "kconfiglib", "jinja2", "matplotlib", "pandas", "rich")
+PACKAGES = (
+    "numpy",
+    "tiktoken",
+    "safetensors",
+    "kconfiglib",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "rich",
+)
 
 
 @dataclass(frozen=True)

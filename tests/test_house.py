@@ -21,6 +21,7 @@ TORCHLESS = (
     *("scripts.report.__main__", "scripts.report.page", "gpt2.prepare_data", "gpt2.train"),
     *("scripts.report.compare.__main__", "scripts.report.compare.page"),
     *("gpt2.sample", "gpt2.hellaswag", "gpt2.latency", "gpt2.questions.results"),
+    *("gpt2.export", "gpt2.exchange.source"),
     *("scripts.kconfig.refresh", "scripts.kconfig.load", "scripts.kconfig.edit_screen"),
 )
 

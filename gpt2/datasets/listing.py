@@ -21,7 +21,6 @@ from lib.cli import ROOT
 SUMS_NAME = "SHA256SUMS"
 HUB = "https://huggingface.co"
 _LARGEST_LISTING_BYTES = 8 << 20
-_MAKE_SUMS = f"find . -name '*.parquet' -exec sha256sum {{}} + > {SUMS_NAME}"
 
 
 class Remote(NamedTuple):
@@ -59,14 +58,14 @@ def list_files(published: Published, dataset: str, revision: str, mirror: str) -
     if published.files and revision == published.revision:
         return list(published.files)
     if mirror:
-        found = _from_sums(dataset, mirror)
+        found = mirror_files(dataset, mirror, "*.parquet")
     else:
         patterns = [published.train, *([published.validation] if published.validation else [])]
         folders = {pattern.rpartition("/")[0] for pattern in patterns}
         found = [
             remote
             for folder in sorted(folders)
-            for remote in _from_hub(published.repository, revision, folder)
+            for remote in hub_files(f"datasets/{published.repository}", revision, folder)
         ]
     return sorted(found)
 
@@ -82,7 +81,7 @@ def resource_of(
     """A file as the downloader wants it. Raises DataError."""
     size = remote.size
     if size is None:
-        size = _size_in_mirror(dataset, mirror, remote.path)
+        size = mirror_size(dataset, mirror, remote.path)
     return Resource(
         url=f"{hub()}/datasets/{published.repository}/resolve/{_quoted(revision)}/"
         f"{_quoted(remote.path)}",
@@ -113,8 +112,12 @@ def authorization() -> str | None:
     return f"Bearer {token}" if re.fullmatch(r"[\x21-\x7e]+", token) else None
 
 
-def _from_sums(dataset: str, mirror: str) -> list[Remote]:
-    """The listing of a mirror."""
+def mirror_files(dataset: str, mirror: str, pattern: str) -> list[Remote]:
+    """The listing that a mirror has of a folder: those files that `pattern` names at least.
+
+    Raises DataError.
+    """
+    make_sums = f"find . -name '{pattern}' -exec sha256sum {{}} + > {SUMS_NAME}"
     place = f"{mirror.rstrip('/')}/{dataset}/{SUMS_NAME}"
     if is_folder(mirror):
         path = ROOT / mirror / dataset / SUMS_NAME
@@ -123,7 +126,7 @@ def _from_sums(dataset: str, mirror: str) -> list[Remote]:
         except FileNotFoundError as error:
             raise DataError(
                 f"DATA_MIRROR={mirror} has no {dataset}/{SUMS_NAME}. Put the files of the "
-                f"repository into {path.parent}, and run there: {_MAKE_SUMS}",
+                f"repository into {path.parent}, and run there: {make_sums}",
                 MISSING,
             ) from error
         except OSError as error:
@@ -137,14 +140,15 @@ def _from_sums(dataset: str, mirror: str) -> list[Remote]:
         if match is None or match[2].startswith("/") or ".." in match[2].split("/"):
             raise DataError(
                 f"{place} is not what sha256sum prints: it has the line {line[:80]!r}. Make it "
-                f"anew: {_MAKE_SUMS}",
+                f"anew: {make_sums}",
                 CORRUPT,
             )
         found.append(Remote(match[2], None, match[1]))
     return found
 
 
-def _size_in_mirror(dataset: str, mirror: str, path: str) -> int:
+def mirror_size(dataset: str, mirror: str, path: str) -> int:
+    """Bytes of a mirror's file. Raises DataError."""
     if is_folder(mirror):
         original = ROOT / mirror / dataset / path
         # A file that is not there is missed, with a sentence, by the one who opens it.
@@ -160,9 +164,13 @@ def _size_in_mirror(dataset: str, mirror: str, path: str) -> int:
     return int(length)
 
 
-def _from_hub(repository: str, revision: str, folder: str) -> list[Remote]:
-    """What the Hub states for a folder of a commit: one JSON object for each file."""
-    url = f"{hub()}/api/datasets/{repository}/tree/{_quoted(revision)}/{_quoted(folder)}"
+def hub_files(repository: str, revision: str, folder: str) -> list[Remote]:
+    """What the Hub states for a folder of a commit: one JSON object for each file.
+
+    repository: with its kind, "datasets/OWNER/NAME" or "models/OWNER/NAME". Raises DataError.
+    """
+    url = f"{hub()}/api/{repository}/tree/{_quoted(revision)}"
+    url += f"/{_quoted(folder)}" if folder else ""
     _, answer = ask(url, authorization(), _LARGEST_LISTING_BYTES)
     found = []
     try:

@@ -173,17 +173,22 @@ def tokenizer_of(info: TokenizerInfo, cache: Path, mirror: str, progress: Progre
     raise DataError(f"There is no tokenizer {info.name}. Prepare the dataset again.", CORRUPT)
 
 
-def read_merges(path: Path) -> dict[bytes, int]:
-    """Token bytes -> token, from a merge list in GPT-2's format.
-
-    A line "A B" says that tokens A and B become one. Bytes that do not print are written as
-    characters from U+0100 on, in the order of the bytes. Raises DataError if a line is none.
-    """
+def byte_characters() -> dict[str, int]:
+    """How GPT-2's files write a byte, in the order of their tokens: bytes that do not print are
+    characters from U+0100 on, in the order of the bytes."""
     printing = [byte for byte in range(256) if chr(byte).isprintable() and byte != ord(" ")]
     others = [byte for byte in range(256) if byte not in printing]
     byte_of = {chr(byte): byte for byte in printing}
-    byte_of |= {chr(256 + rank): byte for rank, byte in enumerate(others)}
-    ranks = {bytes([byte]): rank for rank, byte in enumerate(printing + others)}
+    return byte_of | {chr(256 + rank): byte for rank, byte in enumerate(others)}
+
+
+def read_merges(path: Path) -> dict[bytes, int]:
+    """Token bytes -> token, from a merge list in GPT-2's format.
+
+    A line "A B" says that tokens A and B become one. Raises DataError if a line is none.
+    """
+    byte_of = byte_characters()
+    ranks = {bytes([byte]): rank for rank, byte in enumerate(byte_of.values())}
     # The first line is a version, and the text ends with a newline.
     for line in path.read_text(encoding="utf-8").split("\n")[1:-1]:
         try:

@@ -8,7 +8,7 @@ one loop, and it evaluates, trains or stops according to where the run stands.
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -70,9 +70,11 @@ class BaseGPT2Trainer(ABC):
         stop: StopRequests,
         matmul: MatmulRate | None,
         speed: Speed,
+        initial: Callable[[GPT], None] | None = None,
     ) -> None:
         """`settings`: typed Kconfig values, every axis reduced to its one member; `matmul`: what
-        the device did in a plain product, where that was measured."""
+        the device did in a plain product, where that was measured; `initial`: gives the model
+        other weights than random ones, before anything looks at them."""
         self.settings = settings
         self.identity = identity
         self.run = run
@@ -97,7 +99,10 @@ class BaseGPT2Trainer(ABC):
 
         seed = settings["SEED"]
         # Initial weights are drawn on the processor, so that they are equal on every device.
-        self.model = self.build_model().to(device.torch_name)
+        self.model = self.build_model()
+        if initial is not None:
+            initial(self.model)
+        self.model.to(device.torch_name)
         self.parameters = list(self.model.parameters())
         prepare_model(self.model, speed)
         self.attention = attention_in_use(self.model, speed, device.torch_name)

@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING
 from gpt2.trainers.identity import environment, environment_notes
 from gpt2.trainers.state import restore
 from lib.checkpoint import TRAINING, CheckpointError, CheckpointStore, State
+from lib.runs import RunDirectory
 
 if TYPE_CHECKING:
     from gpt2.trainers.base import BaseGPT2Trainer
 
 LATEST = "latest"
 RESTART = "restart"
+
+
+def begins_anew(run: RunDirectory, start_from: str) -> bool:
+    """Whether `take_up` will leave a new trainer at step 0."""
+    has_checkpoints = bool(CheckpointStore(run.checkpoints_path).steps())
+    return start_from == RESTART or (start_from == LATEST and not has_checkpoints)
 
 
 def take_up(trainer: "BaseGPT2Trainer", start_from: str) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import open_dataset, verify
+from gpt2.exchange.initial import initial_weights
 from gpt2.execution import find_facts, set_up
 from gpt2.instruments import measured_matmul
 from gpt2.latency import measure_after_training
@@ -18,7 +19,7 @@ from gpt2.trained import Place
 from gpt2.trainers.base import BaseGPT2Trainer
 from gpt2.trainers.finite import Diverged
 from gpt2.trainers.identity import Identity
-from gpt2.trainers.resume import LATEST, take_up
+from gpt2.trainers.resume import LATEST, begins_anew, take_up
 from gpt2.trainers.summary import describe_run, describe_training
 from gpt2.trainers.unified_ra import UnifiedRATrainer
 from gpt2.trainers.vanilla import VanillaGPT2Trainer
@@ -102,13 +103,18 @@ def train_run(
             },
         }
     )
+    initial = None
+    if begins_anew(run, start_from):
+        initial = initial_weights(settings, dataset.manifest, console.line)
+    if initial is not None:
+        run.add_provenance({"init_from": initial.described()})
     identity = Identity(config_hash, relevant, dataset.manifest.hash)
     trainer: BaseGPT2Trainer | None = None
     try:
         matmul = measured_matmul(settings, device)
         reset_peak(torch.device(device.torch_name))
         trainer = TRAINERS[settings["ARCHITECTURE"]](
-            settings, identity, run, dataset, device, console, clock, stop, matmul, speed
+            settings, identity, run, dataset, device, console, clock, stop, matmul, speed, initial
         )
         take_up(trainer, start_from)
         clock.add("startup", clock.attempt_s())

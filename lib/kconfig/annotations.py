@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from lib.kconfig.string_types import StringType, parse_string_type
 
 _LINE = re.compile(r"\s*(type|axis|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
+# How a help text names the empty string.
+EMPTY = "empty"
+
 _AXIS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _RESULTS = re.compile(r"unaffected(?: at (-?[0-9]+|[a-z][a-z0-9-]*))?")
 
@@ -23,7 +26,8 @@ class Annotations:
     axis: str | None = None
     is_relevant: bool = True
     neutral: str | None = None
-    """The value at which the option changes nothing: `Results: unaffected at 0`, or `at auto`."""
+    """The value at which the option changes nothing: `Results: unaffected at 0`, or `at auto`; of a
+    string `at empty`, which is EMPTY here."""
 
 
 def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:

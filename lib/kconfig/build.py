@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.kconfig import backend
-from lib.kconfig.annotations import Annotations, read_annotations
+from lib.kconfig.annotations import EMPTY, Annotations, read_annotations
 from lib.kconfig.dialect import dialect_problems
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.groups import Group, choice_group_name
@@ -44,7 +44,10 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
                 complaints.append(f"a member of {annotations.axis} begins with {annotations.axis}_")
         complaints += _symbol_complaints(item, kind, prompt, annotations.string_type)
         if annotations.neutral is not None and not _can_be_neutral(item, kind, annotations):
-            complaints.append("only a bool, an int or a whole choice is neutral at a value")
+            complaints.append(
+                "only a bool, an int or a whole choice is neutral at a value, and a string that "
+                "may be empty at `empty`"
+            )
         problems += [Problem(file, line, f"{item.name}: {what}", remedy) for what in complaints]
         symbols[item.name] = Symbol(
             item.name,
@@ -54,7 +57,7 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
             annotations.string_type,
             annotations.axis,
             annotations.is_relevant,
-            annotations.neutral,
+            "" if kind == "string" and annotations.neutral else annotations.neutral,
             file,
             line,
             item,
@@ -99,6 +102,10 @@ def _symbol_complaints(
 
 def _can_be_neutral(item: "kconfiglib.Symbol", kind: str, annotations: Annotations) -> bool:
     """Whether `Results: unaffected at VALUE` names a value that this option can have."""
+    string_type = annotations.string_type
+    if kind == "string":
+        may_be_empty = string_type is not None and string_type.may_be_empty
+        return annotations.neutral == EMPTY and may_be_empty
     is_bool, is_word = annotations.neutral in ("y", "n"), annotations.neutral[0].isalpha()
     fitting = "bool" if is_bool else None if is_word else "int"
     return kind == fitting and item.choice is None and annotations.axis is None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lib.kconfig import backend
+from lib.kconfig.annotations import EMPTY
 from lib.kconfig.diagnose import describe_clauses, unmet_clauses
 from lib.kconfig.errors import ConfigError
 from lib.kconfig.groups import Group
@@ -72,9 +73,9 @@ def prompt_condition(symbol: Symbol) -> str | None:
 
 
 def results_text(item: Symbol | Group) -> str | None:
-    """ "unaffected", "unaffected at 0", or None where every value may change a result."""
+    """ "unaffected", "unaffected at 0" (or "at empty"), or None where every value may change it."""
     if item.neutral is not None:
-        return f"unaffected at {item.neutral}"
+        return f"unaffected at {item.neutral or EMPTY}"
     return None if item.is_relevant else "unaffected"
 
 

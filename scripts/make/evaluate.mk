@@ -4,7 +4,7 @@
 given = $(if $(value $(2)),--$(1)=$(call quote,$(value $(2))))
 which_run = --run=$(call quote,$(value RUN)) $(call given,checkpoint,CHECKPOINT)
 
-.PHONY: sample hellaswag latency
+.PHONY: sample hellaswag latency export
 sample: | $(ready) ## A trained model writes: RUN=run [PROMPT= COUNT= TEMPERATURE= TOP_K= TOKENS=]
 	@$(run) gpt2.sample $(which_run) $(call given,prompt,PROMPT) $(call given,count,COUNT) \
 	  $(call given,temperature,TEMPERATURE) $(call given,top-k,TOP_K) \
@@ -15,3 +15,6 @@ hellaswag: | $(ready) ## Ask a trained model HellaSwag's questions: RUN=run [LIM
 
 latency: | $(ready) ## How fast a trained model reads and writes: RUN=run
 	@$(run) gpt2.latency $(which_run)
+
+export: | $(ready) ## Write a model as transformers loads it: RUN=run FORMAT=hf [OUT= CHECKPOINT=]
+	@$(run) gpt2.export $(which_run) $(call given,format,FORMAT) $(call given,out,OUT)

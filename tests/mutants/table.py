@@ -5,6 +5,7 @@ from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.compare import COMPARE
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
+from tests.mutants.exchange import EXCHANGE
 from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
@@ -30,6 +31,7 @@ MUTANTS = (
     *MEASURING,
     *TRACKERS,
     *EVALUATION,
+    *EXCHANGE,
     *BENCH,
     *COMPARE,
 )

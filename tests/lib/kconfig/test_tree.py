@@ -107,6 +107,18 @@ def test_no_kconfig_file(tmp_path):
             "Kconfig:1:",
             "neutral at a value",
         ),
+        (
+            'config A\n\tstring "a"\n\tdefault "b"\n\thelp\n\t  Type: name\n'
+            "\t  Results: unaffected at empty\n",
+            "Kconfig:1:",
+            "a string that may be empty",
+        ),
+        (
+            'config A\n\tstring "a"\n\thelp\n\t  Type: name or empty\n'
+            "\t  Results: unaffected at b\n",
+            "Kconfig:1:",
+            "neutral at a value",
+        ),
         ('config A_B\n\tint "a"\n\tdefault 1\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "only a bool"),
         ('config B\n\tbool "a"\n\thelp\n\t  Axis: A\n', "Kconfig:1:", "begins with A_"),
         ('config A\n\ttristate "a"\n', "Kconfig:1:", "is a tristate"),
@@ -186,6 +198,8 @@ def test_an_option_at_its_neutral_value_is_not_hashed(tmp_path):
     new = old + (
         'config B\n\tint "b"\n\tdefault 0\n\thelp\n\t  Results: unaffected at 0\n'
         'config C\n\tbool "c"\n\thelp\n\t  Results: unaffected at n\n'
+        'config D\n\tstring "d"\n\tdefault ""\n\thelp\n\t  Type: path or empty\n'
+        "\t  Results: unaffected at empty\n"
     )
     write(tmp_path, old)
     before = load_tree(tmp_path).resolve([]).typed()
@@ -196,7 +210,10 @@ def test_an_option_at_its_neutral_value_is_not_hashed(tmp_path):
     assert base.derive({"B": "2"}, "test").typed().relevant() == {"A": 1, "B": 2}
     assert base.derive({"C": "y"}, "test").typed().relevant() == {"A": 1, "C": True}
     assert "results unaffected at 0" in reference(base.tree)
+    assert base.derive({"D": "empty"}, "test").typed().relevant() == {"A": 1, "D": "empty"}
     assert "results: unaffected at n" in explain(base, "C")
+    assert "results: unaffected at empty" in explain(base, "D")
+    assert "results unaffected at empty" in reference(base.tree)
 
 
 def test_a_choice_at_its_neutral_value_is_not_hashed(tmp_path):
