@@ -9,6 +9,8 @@ from markupsafe import Markup, escape
 
 from . import formats
 from .load import Run, printable
+from .scoreboard import Row
+from .study import step_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,6 +34,7 @@ def environment() -> jinja2.Environment:
         "plain": _plain_line,
         "printable": printable,
         "prose": formats.prose,
+        "twin": _twin,
     }
     return environment
 
@@ -45,6 +48,15 @@ def _breakable(name: str) -> Markup:
     """The name of an arm, which may go on in a new line between its parts."""
     base = escape(name).replace("adamwprune-", Markup("adamwprune-<wbr>"))
     return base.replace("+", Markup("+<wbr>"))
+
+
+def _twin(row: Row) -> str:
+    """What a step is compared with, in a word or two: the rest of the label is the step's own."""
+    if row.control is None:
+        return "no twin"
+    step = step_of(row.control)
+    name = row.control if step is None else step.label
+    return f"twin {name}, not of every seed" if row.lacking else f"twin {name}"
 
 
 def _markdown_cell(value: object) -> Markup:
