@@ -39,10 +39,9 @@ def findings(board: Scoreboard) -> Findings:
     below = sorted((row for row in shown if _mean(row) < 0), key=_mean)
     paragraphs = [_what_it_is(len(judged))]
     if shown:
-        paragraphs.append(_each(f"Its interval excludes zero for {len(shown)}", shown))
+        paragraphs.append(_each(f"The interval excludes zero for {_steps(shown)}", shown))
     if unclear:
-        which = "for all" if not shown else f"for {len(unclear)}"
-        start = f"It includes zero {which}, so no difference is shown"
+        start = f"The interval includes zero for {_steps(unclear)}, so no difference is shown"
         paragraphs.append(_each(start, unclear))
     if others:
         start = f"Fewer than {RUNS_FOR_AN_INTERVAL} pairs of equal seed, so no claim"
@@ -51,15 +50,14 @@ def findings(board: Scoreboard) -> Findings:
 
 
 def _headline(judged: list[Row], shown: list[Row], below: list[Row]) -> str:
-    steps = formats.count(len(judged), "step")
     if below:
         first = below[0]
-        text = f"{first.arm} ends below its plain twin {first.control}, by {_amount(first)}"
-        rest = f"; {len(below)} of {steps} do" if len(judged) > 1 else ""
+        text = f"{first.arm} ends below its plain twin {first.control}: {_amount(first)}"
+        rest = f"; {len(below)} of {_steps(judged)} do" if len(judged) > 1 else ""
         return f"{text}{rest if len(below) > 1 else ''}."
     if shown:
         return (
-            f"No step is shown to end below its plain twin; {len(shown)} of {steps} "
+            f"No step is shown to end below its plain twin; {len(shown)} of {_steps(judged)} "
             f"{'ends' if len(shown) == 1 else 'end'} above."
         )
     if len(judged) == 1:
@@ -96,6 +94,10 @@ def _each(start: str, rows: list[Row]) -> str:
     if rows[NAMED:]:
         texts.append(f"{len(rows[NAMED:])} more in the scoreboard")
     return f"{start}: {formats.listing(texts)}."
+
+
+def _steps(rows: list[Row]) -> str:
+    return formats.count(len(rows), "step")
 
 
 def _amount(row: Row) -> str:

@@ -100,7 +100,9 @@ def test_a_seed_that_the_twin_lacks_counts_for_neither(results, study_of, how):
 
 def test_a_caution_names_the_missing_control_and_its_command(results, study_of):
     board = board_of(study_of(results, 3, controls=TWINS | {"adamw V3": None}))
-    (caution,) = [text for text in cautions(board) if "without its plain twin" in text]
+    found = [text for text in cautions(board) if "without its plain twin" in text]
+    assert len(found) == 1
+    (caution,) = found
     assert caution.startswith("adamw V3 stands here without its plain twin V0c-V3")
     (command,) = re.findall("`(.*)`", caution)
     first = row(board, "adamw V3").runs[0]
@@ -126,7 +128,7 @@ def test_many_missing_controls_are_not_a_wall(results, study_of):
     assert "4 further steps" in found[-1]
 
 
-def test_no_loss_of_astudy_of_is_bold_and_an_effect_below_zero_is(results, study_of):
+def test_no_loss_of_a_study_is_bold_and_an_effect_below_zero_is(results, study_of):
     board = board_of(study_of(results, 3))
     bold = {(r.arm, c.key) for r in board.rows for c in board.columns if board.is_best(r, c)}
     assert ("adamw RT", "effect") in bold
