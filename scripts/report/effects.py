@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from . import formats
 from .scoreboard import Row, Scoreboard
 from .statistics import RUNS_FOR_AN_INTERVAL
+from .study import changes, step_of
 
 NAMED = 12
 """Steps in a sentence at most; all are in the scoreboard."""
@@ -39,7 +40,8 @@ def findings(board: Scoreboard) -> Findings:
     below = sorted((row for row in shown if _mean(row) < 0), key=_mean)
     paragraphs = [_what_it_is(len(judged))]
     if shown:
-        paragraphs.append(_each(f"The interval excludes zero for {_steps(shown)}", shown))
+        text = _each(f"The interval excludes zero for {_steps(shown)}", shown)
+        paragraphs.append(" ".join([text, *_the_same_function(shown)]))
     if unclear:
         start = f"The interval includes zero for {_steps(unclear)}, so no difference is shown"
         paragraphs.append(_each(start, unclear))
@@ -94,6 +96,16 @@ def _each(start: str, rows: list[Row]) -> str:
     if rows[NAMED:]:
         texts.append(f"{len(rows[NAMED:])} more in the scoreboard")
     return f"{start}: {formats.listing(texts)}."
+
+
+def _the_same_function(rows: list[Row]) -> list[str]:
+    """What must not be left unsaid of a difference between two forms of one function."""
+    steps = [(row.arm, step_of(row.arm)) for row in rows]
+    same = [arm for arm, step in steps if step is not None and not changes(step)]
+    if not same:
+        return []
+    whose = "its twin" if len(same) == 1 else "their twins"
+    return [f"{formats.listing(same[:NAMED])} can compute nothing that {whose} cannot."]
 
 
 def _steps(rows: list[Row]) -> str:

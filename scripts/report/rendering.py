@@ -1,5 +1,6 @@
 """The templates of the pages and the filters that they use."""
 
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -28,6 +29,7 @@ def environment() -> jinja2.Environment:
     environment.filters |= {
         "breakable": _breakable,
         "cell": _markdown_cell,
+        "commands": _commands,
         "count": formats.count,
         "folder": _folder,
         "nice": formats.typographic,
@@ -50,13 +52,18 @@ def _breakable(name: str) -> Markup:
     return base.replace("+", Markup("+<wbr>"))
 
 
+def _commands(sentence: str) -> Markup:
+    """Prose, in which what is to be typed looks like it."""
+    return Markup(re.sub(r"`((?:cp|make)\b[^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704
+
+
 def _twin(row: Row) -> str:
     """What a step is compared with, in a word or two: the rest of the label is the step's own."""
     if row.control is None:
         return "no twin"
     step = step_of(row.control)
     name = row.control if step is None else step.label
-    return f"twin {name}, not of every seed" if row.lacking else f"twin {name}"
+    return f"twin {name}, in part" if row.lacking else f"twin {name}"
 
 
 def _markdown_cell(value: object) -> Markup:

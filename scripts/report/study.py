@@ -83,28 +83,27 @@ def _unfinished_twin(
 ) -> Iterator[str]:
     """A sentence for each way in which runs of a twin are not there to be compared with."""
     runs = {run.seed: run for run in matrix.arms[control]}
-    by_reason: dict[str, list[int]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for seed in seeds:
-        by_reason.setdefault(_reason(runs.get(seed), control), []).append(seed)
-    for reason, of_reason in by_reason.items():
-        one = len(of_reason) == 1
+        by_reason.setdefault(_reason(runs.get(seed)), []).append(str(seed))
+    for (reason, remedy), of_reason in by_reason.items():
         yield (
             f"{control}, the plain twin of {formats.listing(arms[:NAMED])}, has no finished run of "
-            f"seed{'' if one else 's'} {formats.listing(map(str, of_reason))} under equal "
-            f"conditions, so nothing is compared there{reason}."
+            f"seed{'s' if of_reason[1:] else ''} {formats.listing(of_reason)} under equal "
+            f"conditions ({reason}), so nothing is compared there. {remedy}"
         )
 
 
-def _reason(run: Run | None, control: str) -> str:
+def _reason(run: Run | None) -> tuple[str, str]:
     """What is the matter with the twin's run of a seed, and what mends it."""
     if run is None:
-        return ": the plan has none; give all arms the same SEEDS"
+        return "not planned", "Give all arms the same SEEDS."
     if run.is_done:
-        return ": tokens, data or evaluated tokens differ"
+        return "tokens, data or evaluated tokens differ", "Compute both from the same data."
     if run.state == "pending":
-        return ": `make` computes it"
-    target = shlex.quote(printable(control))
-    return f": it {run.state}; `make test-rerun TARGET={target}` computes it again"
+        return "pending", "`make` computes it."
+    target = shlex.quote(printable(str(run.summary.get("status"))))
+    return run.state, f"`make test-rerun TARGET={target}` computes it again."
 
 
 def meaning(steps: Iterable[Step]) -> list[str]:
@@ -140,7 +139,7 @@ def meaning(steps: Iterable[Step]) -> list[str]:
     only = (
         f"Only {named} {'is' if len(changing) == 1 else 'are'} of another class of functions."
         if changing
-        else "No step of this matrix is of another class of functions."
+        else "No step compared here is of another class of functions."
     )
     return [
         f"{'; '.join(parts)}: whatever such a step computes, its twin can compute too. A "

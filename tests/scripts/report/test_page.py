@@ -183,6 +183,7 @@ def test_a_study_shows_effects_and_refuses_what_has_no_twin(results, study_of):
         "Loss - baseline is none: the biases, the initial weights and the dropout",
     ):  # fmt: skip
         assert words in page.words, words
+    assert re.search("<code>cp results/runs/[^<]* .config &amp;&amp; make test-matrix", page.source)
     markdown = (path.parent / "report.md").read_text(encoding="utf-8")
     assert "| adamw V1 (twin V0c) |" in markdown
     assert "| adamw V3 (no twin) | - | - |" in markdown

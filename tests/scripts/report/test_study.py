@@ -72,7 +72,7 @@ def test_a_step_that_the_plan_forgot_is_refused_too(results, study_of):
     assert row(board, "adamw V3").cells["difference"].n == 0
 
 
-@pytest.mark.parametrize("how", ["failed", "diverged", None, "data"])
+@pytest.mark.parametrize("how", ["failed", "oom", "diverged", None, "data"])
 def test_a_seed_that_the_twin_lacks_counts_for_neither(results, study_of, how):
     def changed(item):
         if (item.arm, item.seed) == ("adamw V0c", 1338):
@@ -89,13 +89,14 @@ def test_a_seed_that_the_twin_lacks_counts_for_neither(results, study_of, how):
     (caution,) = [text for text in cautions(board) if "plain twin of" in text]
     assert caution.startswith("adamw V0c, the plain twin of adamw V1 and adamw RT, has no finished")
     assert "seed 1338" in caution
-    remedy = {
-        "failed": "it failed; `make test-rerun TARGET='adamw V0c'` computes it again",
-        "diverged": "it diverged; `make test-rerun TARGET='adamw V0c'` computes it again",
-        None: "`make` computes it",
-        "data": "tokens, data or evaluated tokens differ",
-    }
-    assert caution.endswith(f": {remedy[how]}.")
+    reason, remedy = {
+        "failed": ("failed", "`make test-rerun TARGET=failed` computes it again."),
+        "oom": ("failed", "`make test-rerun TARGET=oom` computes it again."),
+        "diverged": ("diverged", "`make test-rerun TARGET=diverged` computes it again."),
+        None: ("pending", "`make` computes it."),
+        "data": ("tokens, data or evaluated tokens differ", "Compute both from the same data."),
+    }[how]
+    assert caution.endswith(f"({reason}), so nothing is compared there. {remedy}")
 
 
 def test_a_caution_names_the_missing_control_and_its_command(results, study_of):
@@ -185,7 +186,7 @@ def test_what_a_difference_can_mean():
         "for each token) and V3t (tied weights) are of another class of functions."
     )
     (text,) = study.meaning([step_named("V1")])
-    assert text.endswith("No step of this matrix is of another class of functions.")
+    assert text.endswith("No step compared here is of another class of functions.")
     assert study.meaning([step_named("RT")]) == []
 
 
