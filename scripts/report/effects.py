@@ -105,7 +105,8 @@ def _the_same_function(rows: list[Row]) -> list[str]:
     if not same:
         return []
     whose = "its twin" if len(same) == 1 else "their twins"
-    return [f"{formats.listing(same[:NAMED])} can compute nothing that {whose} cannot."]
+    more = [f"{len(same[NAMED:])} more"] if same[NAMED:] else []
+    return [f"{formats.listing([*same[:NAMED], *more])} can compute nothing that {whose} cannot."]
 
 
 def _steps(rows: list[Row]) -> str:

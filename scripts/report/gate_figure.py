@@ -62,7 +62,7 @@ def _panel(
         ]
         has_mean = len(whole) > 1 and len({steps for steps, _ in whole}) == 1
         for curve, (steps, values) in zip(runs, lines, strict=True):
-            if not (has_mean and curve.is_done and len(with_line) > RUNS_DRAWN_APART):
+            if not (has_mean and curve.is_done and len(curves) > RUNS_DRAWN_APART):
                 joined_line(axes, steps, values, looks[arm], is_one_of_many=len(runs) > 1)
         if has_mean:
             means = [math.fsum(v) / len(v) for v in zip(*(y for _, y in whole), strict=True)]

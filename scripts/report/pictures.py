@@ -13,6 +13,12 @@ from .load import Run
 from .scoreboard import Row, Scoreboard
 
 NAMES = ("curves", "gates", "memory-device", "memory", "time", "sparsity")
+
+_THICK = {
+    True: "Thick lines are means over seeds, thin ones the seeds.",
+    False: "Thick lines are means over seeds.",
+}
+
 ARMS_DRAWN = 40
 """In a figure at most; more would be a wall."""
 
@@ -124,7 +130,7 @@ def curve_notes(compared: Comparable, runs: Sequence[Run]) -> list[str]:
     notes = []
     if len({run.arm for run in runs}) < len(runs):
         apart = len(drawn) <= figures.RUNS_DRAWN_APART
-        notes.append(f"Thick lines are means over seeds{', thin ones the seeds' if apart else ''}.")
+        notes.append(_THICK[apart])
     single = sorted({curve.arm for curve in drawn if len(curve.steps) == 1})
     if single:
         arms = formats.listing(single[:6])
@@ -148,7 +154,8 @@ def _gate_notes(lines: Sequence[gates.GateCurve], short: Sequence[str]) -> list[
     notes = []
     arms = [curve.arm for curve in lines]
     if len(set(arms)) < len(arms):
-        notes.append("Thick lines are means over seeds, thin ones the seeds'.")
+        apart = len(lines) <= figures.RUNS_DRAWN_APART
+        notes.append(_THICK[apart])
     if short:
         notes.append(f"Fewer than two points in a panel, so no line there: {_first(short)}.")
     return notes

@@ -140,7 +140,10 @@ def meaning(steps: Iterable[Step]) -> list[str]:
         for what, members in kinds.items()
         if members
     ]
-    named = formats.listing(f"{step.name} ({formats.listing(changes(step))})" for step in changing)
+    by_change: dict[str, list[str]] = {}
+    for step in changing:
+        by_change.setdefault(formats.listing(changes(step)), []).append(step.name)
+    named = "; ".join(f"{formats.listing(names)} ({what})" for what, names in by_change.items())
     only = (
         f"Only {named} {'is' if len(changing) == 1 else 'are'} of another class of functions."
         if changing

@@ -191,7 +191,7 @@ def test_every_step_is_of_another_class_or_is_its_twin_in_other_weights():
 
 
 def test_what_a_difference_can_mean():
-    names = ("V1", "V7", "V11", "V3", "V0lr", "RT", "V2", "V14", "V5t", "V3t", "V1")
+    names = ("V1", "V7", "V11", "V3", "V0lr", "RT", "V2", "V14", "V5t", "V3t", "V8")
     (text,) = study.meaning(map(step_named, names))
     assert text.startswith(
         "V1 and V7 are standard attention with two redundant scales; V11 is a standard MLP in "
@@ -199,8 +199,8 @@ def test_what_a_difference_can_mean():
         "standard MLP in another parameterisation; V0lr is its own twin with other learning rates"
     )
     assert text.endswith(
-        "Only RT (tied queries and keys), V2 (self-restart), V14 (an evicting cache), V5t (a gate "
-        "for each token) and V3t (tied weights) are of another class of functions."
+        "Only RT (tied queries and keys); V2 and V8 (self-restart); V14 (an evicting cache); V5t "
+        "(a gate for each token); V3t (tied weights) are of another class of functions."
     )
     (text,) = study.meaning([step_named("V1")])
     assert text.endswith("No step compared here is of another class of functions.")
