@@ -26,6 +26,8 @@ class Column:
     better: int = 0
     """-1 where less is better, +1 where more is; 0 where neither is."""
     shows_spread: bool = False
+    is_paired: bool = False
+    """Of two arms, so no single run has it: the rows of a scoreboard fill it in."""
 
 
 def training_bytes(run: Run) -> float | None:
@@ -112,24 +114,40 @@ def architecture_columns(runs: Iterable[Run]) -> list[Column]:
     ]  # fmt: skip
 
 
-def columns_of(runs: Iterable[Run]) -> list[Column]:
-    """The columns for these runs: one per kind of peak, in units that fit them all."""
+def _paired(key: str, title: str, unit: str, source: str) -> Column:
+    return Column(
+        key, title, unit, source, FACT, lambda run: None, formats.difference,
+        shows_spread=True, is_paired=True,
+    )  # fmt: skip
+
+
+_BASELINE = ("difference", "Loss - baseline")
+_SAME_SEED = "val_loss, paired by seed"
+DIFFERENCE = _paired(*_BASELINE, "nats", _SAME_SEED)
+EFFECT = _paired("effect", "Loss - twin", "nats", f"{_SAME_SEED} with the plain twin")
+# Beside an effect it must not be read as one.
+CONFOUNDED = _paired(*_BASELINE, "nats, confounded", _SAME_SEED)
+
+
+def columns_of(runs: Iterable[Run], *, has_controls: bool) -> list[Column]:
+    """The columns for these runs: one per kind of peak, in units that fit them all.
+
+    has_controls: some are steps of a study, each of which is compared with its own twin.
+    """
     done = [run for run in runs if run.is_done]
     walls = [value for run in done if (value := run.number("time.total_s")) is not None]
     wall_divisor, wall_unit = formats.second_unit(walls)
     score = "memory.score_bytes"
     return [
+        # What a study is about stands first, where narrow pages show it.
+        *([EFFECT, CONFOUNDED] if has_controls else []),
         _plain(
             "sparsity", "Sparsity", "of prunable", "pruning.achieved_sparsity", FACT,
             format=formats.share,
         ),
         PERPLEXITY,
         LOSS,
-        # Of two arms, so no single run has it: the rows fill it in.
-        Column(
-            "difference", "Loss - baseline", "nats", "val_loss, paired by seed", FACT,
-            lambda run: None, formats.difference, shows_spread=True,
-        ),
+        *([] if has_controls else [DIFFERENCE]),
         _plain(
             "bits_per_byte", "Bits per byte", "validation", "val_bits_per_byte", QUALITY,
             format=formats.loss, better=-1,

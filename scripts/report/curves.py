@@ -76,16 +76,17 @@ def _points(run: Run) -> Iterator[dict[str, Any]]:
     """The evaluations; that of the whole split behind the one of a sample that was made beside it,
     in which the line of the others ends."""
     for row in _whole(run.evaluations, "step", "tokens", "time_s", "perplexity"):
-        if _is_finite(sampled := row.get("sampled_perplexity")):
+        if is_finite(sampled := row.get("sampled_perplexity")):
             yield row | {"perplexity": sampled, "is_full_split": False}
         yield row
 
 
 def _whole(rows: Iterable[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
     """The rows that have all of `names` as finite numbers."""
-    return [row for row in rows if all(_is_finite(row.get(name)) for name in names)]
+    return [row for row in rows if all(is_finite(row.get(name)) for name in names)]
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether a value of a row is a number at all: null and NaN are not."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and math.isfinite(value)

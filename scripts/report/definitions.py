@@ -34,6 +34,31 @@ DEFINITIONS = {
     "skipped, pending": "Left out on purpose, with a reason; planned and not ended.",
 }
 
+_OF_A_STUDY = {
+    "loss - twin": "The effect of a step of the reciprocal attention study: its loss minus that of "
+    "the plain transformer that begins as the same function, with the same biases, dropout and "
+    "widths. Paired by seed under equal conditions; without a finished twin there is none.",
+    "loss - baseline": DEFINITIONS["loss - baseline"]
+    + " No effect of a step: biases, initial weights and dropout differ from the baseline's too. "
+    "Given only for seeds of which the step has its twin.",
+    "contribution": "Norm of the reciprocal term over that of the standard one, mean over layers, "
+    "on the first validation windows: of attention in the logits of causal pairs, of the MLP in "
+    "its output.",
+    "kept": "Of the pairs of a query and a key that causal attention sees, the share that is left "
+    "where a cache evicts, mean over layers, at the end.",
+}
+
+
+def of_a_matrix(has_controls: bool) -> dict[str, str]:
+    """What the page of a matrix needs; has_controls: of one with steps of a study."""
+    if not has_controls:
+        return DEFINITIONS
+    found: dict[str, str] = {}
+    for name, meaning in DEFINITIONS.items():
+        found |= _OF_A_STUDY if name == "loss - baseline" else {name: meaning}
+    return found
+
+
 COMPARED = {
     name: DEFINITIONS[name]
     for name in ("loss", "perplexity", "MFU", "share of a product", "tokens per second")

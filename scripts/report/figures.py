@@ -213,15 +213,24 @@ def _line(
     points = range(len(x))
     joined = [i for i in points if not is_full[i]] or list(points)
     alone = [i for i in points if i not in set(joined)]
-    kept = [joined[i] for i in _thinned(len(joined))]
-    marks = {"lw": 0.7, "alpha": 0.5} if is_one_of_many else _marks(look, len(kept))
-    style = {"color": look.colour, "ls": look.line}
-    panel.plot([x[i] for i in kept], [y[i] for i in kept], **style, **marks)
+    joined_line(
+        panel, [x[i] for i in joined], [y[i] for i in joined], look, is_one_of_many=is_one_of_many
+    )
     size = 2.5 if is_one_of_many else 6
     panel.plot(
         [x[i] for i in alone], [y[i] for i in alone], look.marker, color=look.colour,
         ms=size, mec=PAPER, mew=0.5, zorder=4,
     )  # fmt: skip
+
+
+def joined_line(
+    panel: Axes, x: Sequence[float], y: Sequence[float], look: Look, *, is_one_of_many: bool
+) -> None:
+    """A line through all points, thinned: with markers, or thin where it is one of many."""
+    kept = _thinned(len(x))
+    marks = {"lw": 0.7, "alpha": 0.5} if is_one_of_many else _marks(look, len(kept))
+    style = {"color": look.colour, "ls": look.line}
+    panel.plot([x[i] for i in kept], [y[i] for i in kept], **style, **marks)
 
 
 def _marks(look: Look, points: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Numbers stand as in the runs' own files, with all their digits; what was not mea
 import pandas
 
 from .load import Matrix, Run, printable
+from .study import controls
 
 NUMBERS = (
     "pruning.target_sparsity", "pruning.achieved_sparsity", "pruning.achieved_sparsity_all",
@@ -54,8 +55,11 @@ CURVE = (
 def runs(matrix: Matrix) -> pandas.DataFrame:
     """Every planned run with its place on the axes, its numbers and its facts."""
     axes = sorted({name for run in matrix.runs for name in run.axes} - {"SEED"})
+    twins = controls(matrix)
     rows = [
         _identity(run, matrix)
+        # Only a study has them: the arm of the plain twin, empty where a run has none.
+        | ({"control": twins.get(run.arm)} if twins else {})
         | {name: run.axes.get(name) for name in axes}
         | {name: run.number(name) for name in NUMBERS}
         | {name: run.fact(name) for name in FACTS}

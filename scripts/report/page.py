@@ -7,7 +7,7 @@ from typing import Any
 
 from lib.files import write_atomic, write_atomic_bytes
 
-from . import definitions, formats, frames, pictures, provenance, text
+from . import definitions, formats, frames, gates, pictures, provenance, text
 from .checklist import checklist
 from .columns import MEMORY, TIME, Column
 from .glance import at_a_glance
@@ -15,6 +15,11 @@ from .load import Run, find, printable
 from .rendering import environment
 from .scoreboard import Row, Scoreboard
 from .verdict import misses_target, verdict
+
+CONFOUNDED_NOTE = (
+    "Loss - twin is the effect of a step. Loss - baseline is none: the biases, the initial weights "
+    "and the dropout of a step differ from the baseline's, and are in it too."
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "parity": provenance.parity(matrix),
         "run_rows": [_run_row(board, run) for run in matrix.runs],
         "pictures": drawn,
+        "confounded_note": CONFOUNDED_NOTE,
+        "gates_caption": gates.CAPTION,
+        "awakenings": gates.awakenings(
+            row for each in (board, *board.others) for row in each.rows if row.is_step
+        ),
         "sparsity_rows": _sparsity_rows(board),
         "unfinished": [run for run in matrix.runs if not run.is_done],
         "skipped": [_combination(entry, "reason") for entry in matrix.skipped],
@@ -83,7 +93,7 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "unreadable": unreadable,
         "commands": [(run, provenance.command(matrix, run)) for run in matrix.runs],
         "checklist": checklist(board),
-        "definitions": definitions.DEFINITIONS,
+        "definitions": definitions.of_a_matrix(has_controls=bool(board.controls)),
         "reports_rss": any(run.memory_kind == "rss" for run in matrix.runs if run.is_done),
         "planned": sum(matrix.totals.values()),
         "dash": formats.MISSING,
@@ -112,23 +122,28 @@ def _cells(board: Scoreboard, row: Row) -> list[Cell]:
 def _cell(board: Scoreboard, row: Row, column: Column) -> Cell:
     estimate = row.cells[column.key]
     if estimate.mean is None:
-        return Cell(formats.MISSING, "", "", "not measured", False, False, False)
+        missing = "refused: no plain twin" if column.is_paired and row.lacking else "not measured"
+        return Cell(formats.MISSING, "", "", missing, False, False, False)
     values = ", ".join(map(repr, estimate.values))
     return Cell(
         text=column.format(estimate.mean),
         spread=text.spread_of(estimate, column),
         value=repr(estimate.mean),
-        title=f"{column.source}; n = {estimate.n}: {values}",
+        title=f"{column.source}{_twin(row, column)}; n = {estimate.n}: {values}",
         is_best=board.is_best(row, column),
         is_masked_dense=text.is_marked(row, column),
         is_grey=column.kind in (MEMORY, TIME) and not board.is_one_machine,
     )
 
 
+def _twin(row: Row, column: Column) -> str:
+    return f" {row.control}" if column.key == "effect" else ""
+
+
 def _run_row(board: Scoreboard, run: Run) -> dict[str, Any]:
     cells = []
     for column in board.columns:
-        if column.key != "difference":
+        if not column.is_paired:
             # Half-way numbers of a run that did not end are in summary.csv, with their step.
             value = column.read(run) if run.is_done else None
             shown = formats.MISSING if value is None else column.format(value)
@@ -162,7 +177,13 @@ def _spread_note(board: Scoreboard) -> str:
         return "One seed: the values themselves, no claim, nothing in bold."
     if seeds == 2:
         return "Two seeds: mean and range, no claim, nothing in bold."
-    return "Means over finished seeds with the half-width of the 95 % t interval. " + (
+    start = "Means over finished seeds with the half-width of the 95 % t interval. "
+    if board.controls and board.is_own:
+        return (
+            f"{start}Bold effects: every planned seed finished, and the interval lies below zero. "
+            "Losses are not ranked, since arms differ in biases, initial weights and dropout."
+        )
+    return start + (
         "Bold: every planned seed finished and the paired 95 % interval against each other arm "
         "is on the good side."
         if board.is_own

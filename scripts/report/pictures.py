@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import anatomy, curves, figures, formats
+from . import anatomy, curves, figures, formats, gate_figure, gates
 from .appearance import Look, looks
 from .comparable import Comparable
 from .load import Run
 from .scoreboard import Row, Scoreboard
 
-NAMES = ("curves", "memory-device", "memory", "time", "sparsity")
+NAMES = ("curves", "gates", "memory-device", "memory", "time", "sparsity")
+
+_THICK = {
+    True: "Thick lines are means over seeds, thin ones the seeds.",
+    False: "Thick lines are means over seeds.",
+}
+
 ARMS_DRAWN = 40
 """In a figure at most; more would be a wall."""
 
@@ -75,6 +81,10 @@ def draw_all(board: Scoreboard) -> dict[str, Picture]:
 
     if drawn := draw_curves(runs, styles, curve_notes(board, runs), per="arm"):
         found["curves"] = replace(drawn, notes=[n for n in (_drawn_note(board), *drawn.notes) if n])
+    # Reading the rows of gates takes time, and other matrices have none.
+    lines, short = gates.gate_curves(runs) if board.controls else ([], [])
+    alt = "Effective gates and the contribution of their terms by optimizer step, per arm"
+    add("gates", alt, _gate_notes(lines, short), gate_figure.gate_curves, lines, styles)
     for kind, name, label in (
         ("allocated", "memory-device", "MiB of device memory"),
         ("rss", "memory", "MiB of process memory"),
@@ -120,7 +130,7 @@ def curve_notes(compared: Comparable, runs: Sequence[Run]) -> list[str]:
     notes = []
     if len({run.arm for run in runs}) < len(runs):
         apart = len(drawn) <= figures.RUNS_DRAWN_APART
-        notes.append(f"Thick lines are means over seeds{', thin ones the seeds' if apart else ''}.")
+        notes.append(_THICK[apart])
     single = sorted({curve.arm for curve in drawn if len(curve.steps) == 1})
     if single:
         arms = formats.listing(single[:6])
@@ -138,6 +148,21 @@ def curve_notes(compared: Comparable, runs: Sequence[Run]) -> list[str]:
     if not compared.is_one_machine:
         notes.append("The runs come from different machines: their times do not compare.")
     return notes
+
+
+def _gate_notes(lines: Sequence[gates.GateCurve], short: Sequence[str]) -> list[str]:
+    notes = []
+    arms = [curve.arm for curve in lines]
+    if len(set(arms)) < len(arms):
+        apart = len(lines) <= figures.RUNS_DRAWN_APART
+        notes.append(_THICK[apart])
+    if short:
+        notes.append(f"Fewer than two points in a panel, so no line there: {_first(short)}.")
+    return notes
+
+
+def _first(arms: Sequence[str]) -> str:
+    return formats.listing(arms[:6])
 
 
 def _bar_notes(bars: Sequence[anatomy.Bar]) -> list[str]:

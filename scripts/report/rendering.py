@@ -1,5 +1,6 @@
 """The templates of the pages and the filters that they use."""
 
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +10,8 @@ from markupsafe import Markup, escape
 
 from . import formats
 from .load import Run, printable
+from .scoreboard import Row
+from .study import step_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,12 +29,14 @@ def environment() -> jinja2.Environment:
     environment.filters |= {
         "breakable": _breakable,
         "cell": _markdown_cell,
+        "commands": _commands,
         "count": formats.count,
         "folder": _folder,
         "nice": formats.typographic,
         "plain": _plain_line,
         "printable": printable,
         "prose": formats.prose,
+        "twin": _twin,
     }
     return environment
 
@@ -45,6 +50,20 @@ def _breakable(name: str) -> Markup:
     """The name of an arm, which may go on in a new line between its parts."""
     base = escape(name).replace("adamwprune-", Markup("adamwprune-<wbr>"))
     return base.replace("+", Markup("+<wbr>"))
+
+
+def _commands(sentence: str) -> Markup:
+    """Prose, in which what is to be typed looks like it."""
+    return Markup(re.sub(r"`((?:cp|make)\b[^`]*)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704
+
+
+def _twin(row: Row) -> str:
+    """What a step is compared with, in a word or two: the rest of the label is the step's own."""
+    if row.control is None:
+        return "no twin"
+    step = step_of(row.control)
+    name = row.control if step is None else step.label
+    return f"twin {name}, in part" if row.lacking else f"twin {name}"
 
 
 def _markdown_cell(value: object) -> Markup:

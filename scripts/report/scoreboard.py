@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from .columns import Column, columns_of
+from .columns import QUALITY, Column, columns_of
 from .comparable import Comparable, conditions
 from .load import Matrix, Run
 from .statistics import NOTHING, Estimate, paired
+from .study import controls
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class Row:
     cells: dict[str, Estimate]
     is_pruned: bool
     is_baseline: bool
+    is_step: bool
+    """A step of the reciprocal attention study, which is nothing without its plain twin."""
+    control: str | None
+    """The arm of that twin, where it is planned."""
+    lacking: tuple[int, ...]
+    """Seeds that a step finished and its twin did not, under equal conditions."""
 
     @cached_property
     def done(self) -> tuple[Run, ...]:
@@ -54,7 +61,8 @@ class Scoreboard(Comparable):
         self.is_own = self.budget == matrix.own_budget
         self.runs = [run for run in matrix.runs if run.budget == self.budget]
         self._baseline = matrix.baseline_of(self.budget)
-        self.columns = columns_of(matrix.runs)
+        self.controls = controls(matrix)
+        self.columns = columns_of(matrix.runs, has_controls=bool(self.controls))
         arms = {a: runs for a, runs in matrix.arms.items() if runs[0].budget == self.budget}
         self.rows = [self._row(arm, runs) for arm, runs in arms.items()]
 
@@ -68,10 +76,23 @@ class Scoreboard(Comparable):
         done = [run for run in runs if run.is_done]
         cells = {column.key: _estimate(done, column.read) for column in self.columns}
         is_baseline = arm == self._baseline
-        base = [run for run in self.matrix.arms.get(self._baseline, ()) if run.is_done]
+        base = self._finished(self._baseline)
+        lacking: tuple[int, ...] = ()
+        if is_step := arm in self.controls:
+            twins = self._finished(self.controls[arm])
+            cells["effect"] = differences(done, twins, loss_of)
+            # What has no twin is not compared with the baseline either.
+            seen = {run.seed for run, _ in pairs(done, twins, loss_of)}
+            lacking = tuple(run.seed for run in done if run.seed not in seen)
+            done = [run for run in done if run.seed in seen]
         for key, read in (("difference", loss_of), ("perplexity_difference", perplexity_of)):
             cells[key] = NOTHING if is_baseline else differences(done, base, read)
-        return Row(arm, runs, cells, any(run.is_pruned for run in runs), is_baseline)
+        is_pruned = any(run.is_pruned for run in runs)
+        control = self.controls.get(arm)
+        return Row(arm, runs, cells, is_pruned, is_baseline, is_step, control, lacking)
+
+    def _finished(self, arm: str | None) -> list[Run]:
+        return [run for run in self.matrix.arms.get(arm, ()) if run.is_done]
 
     @property
     def done(self) -> list[Run]:
@@ -93,7 +114,16 @@ class Scoreboard(Comparable):
         It takes every planned seed, and a 95 % interval of the paired difference to each other
         arm, so at least three pairs, that lies on the good side of zero. Only the plan's own
         budget has a best.
+
+        In a study no loss is the best, since arms differ in biases, initial weights and dropout;
+        there an effect is bold whose interval lies below zero.
         """
+        if self.controls and column.kind == QUALITY:
+            return False
+        if column.key == "effect":
+            effect = row.cells.get("effect", NOTHING)
+            is_whole = self.is_own and row.is_complete and not row.lacking
+            return is_whole and effect.excludes_zero and effect.mean < 0
         if not (self.is_own and column.better and row.is_complete and self.is_ranked(column)):
             return False
         has_rival = False
@@ -111,16 +141,23 @@ def differences(
     runs: Iterable[Run], others: Iterable[Run], read: Callable[[Run], float | None]
 ) -> Estimate:
     """`runs` minus `others`, paired by seed; only pairs under the same conditions count."""
-    left = {run.seed: run for run in runs}
+    both = pairs(runs, others, read)
+    return paired({a.seed: read(a) for a, _ in both}, {b.seed: read(b) for _, b in both})
+
+
+def pairs(
+    runs: Iterable[Run], others: Iterable[Run], read: Callable[[Run], float | None]
+) -> list[tuple[Run, Run]]:
+    """Those of equal seed under the same conditions that both have the number."""
     right = {run.seed: run for run in others}
-    both = [
-        seed
-        for seed in left.keys() & right.keys()
-        if conditions(left[seed]) == conditions(right[seed])
-        and read(left[seed]) is not None
-        and read(right[seed]) is not None
+    return [
+        (run, right[run.seed])
+        for run in runs
+        if run.seed in right
+        and conditions(run) == conditions(right[run.seed])
+        and read(run) is not None
+        and read(right[run.seed]) is not None
     ]
-    return paired({s: read(left[s]) for s in both}, {s: read(right[s]) for s in both})
 
 
 def loss_of(run: Run) -> float | None:

@@ -6,15 +6,16 @@ Needs nothing beyond the standard library, so that it costs no import time.
 from collections.abc import Sequence
 
 from .columns import MEMORY, TIME, Column
-from .formats import MISSING, count, whole
+from .formats import MISSING, count, listing, whole
 from .scoreboard import Row, Scoreboard
 from .statistics import Estimate
+from .study import refusals
 from .terminal import aligned, lines_of, table_width, wrapped
 
 DAGGER = "#"
 MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros; no saving"
 
-# The columns that go first when the terminal is narrow; method, perplexity and status stay.
+# The columns that go first when the terminal is narrow; method, effect, perplexity and status stay.
 DROP_ORDER = (
     "masks", "scores", "training_state", "bits_per_byte", "matmul_share", "mfu", "wall",
     "tokens_per_s", "loss",
@@ -23,12 +24,16 @@ DROP_ORDER = (
 
 HEADINGS = {
     "sparsity": "sparsity", "perplexity": "perplexity", "loss": "loss", "difference": "- baseline",
+    "effect": "- twin",
     "bits_per_byte": "bits/byte", "peak_rss": "peak RSS", "peak_allocated": "peak alloc",
     "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
     "scores": "scores", "mfu": "MFU", "matmul_share": "of matmul",
     "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
     "parameters": "parameters", "flops_per_token": "MFLOP/token", "attention_ratio": "attn/FFN",
 }  # fmt: skip
+
+
+_STACKED = ("perplexity", "loss", "effect", "sparsity")
 
 
 def render(board: Scoreboard, width: int | None) -> str:
@@ -116,6 +121,8 @@ def _footnotes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
         notes.append("two seeds: mean and range, no claim")
     elif seeds:
         notes.append("mean and 95 % t interval over seeds; differences paired by seed")
+    if board.controls:
+        notes += _study_notes(board, keys)
     if not board.is_own and (base := board.baseline):
         notes.append(f"differences are to {base.arm}")
     if board.done and not board.is_one_machine:
@@ -127,6 +134,23 @@ def _footnotes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
     if any(is_marked(row, column) for row in board.rows for column in columns):
         notes.append(f"{DAGGER} {MASKED_DENSE}")
     return notes
+
+
+def _study_notes(board: Scoreboard, keys: Sequence[str]) -> list[str]:
+    """What the columns of a study mean, which twin is whose, and what is refused."""
+    notes = []
+    if "effect" in keys:
+        notes.append("- twin: what a step adds, next to its plain twin of equal seed")
+    if "difference" in keys:
+        notes.append("- baseline: no effect, biases, initial weights and dropout are in it too")
+    steps: dict[str, list[str]] = {}
+    for row in board.rows:
+        if row.control is not None:
+            steps.setdefault(row.control, []).append(row.arm)
+    if steps:
+        texts = [f"{twin} of {listing(arms)}" for twin, arms in steps.items()]
+        notes.append(f"twins: {'; '.join(texts)}")
+    return notes + (refusals(board) if board.is_own else [])
 
 
 def _table(board: Scoreboard, keys: Sequence[str]) -> list[list[str]]:
@@ -155,7 +179,7 @@ def _stacked(board: Scoreboard, width: int) -> list[str]:
     for row in board.rows:
         lines.append(row.arm)
         for column in board.columns:
-            if column.key in ("perplexity", "loss", "sparsity") and row.cells[column.key].n:
+            if column.key in _STACKED and row.cells[column.key].n:
                 text = _marked(row, column)
                 title = HEADINGS[column.key]
                 fits = len(title) + len(text) + 3 <= width

@@ -2,13 +2,14 @@
 
 The first version compares two arms with the baseline: the one of lowest perplexity, and the best
 pruned one. With one seed nothing is claimed; with three or more the 95 % interval of the paired
-difference decides, and says that it is not corrected for the number of comparisons.
+difference decides, and says that it is not corrected for the number of comparisons. A matrix of the
+reciprocal attention study speaks of its steps and their plain twins instead (effects.py).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import formats
+from . import effects, formats, gates, study
 from .load import Run
 from .scoreboard import Row, Scoreboard, differences
 from .statistics import RUNS_FOR_AN_INTERVAL, Estimate
@@ -41,6 +42,13 @@ def _findings(board: Scoreboard) -> tuple[str, list[str]]:
     if not board.is_one_budget:
         text = "The runs differ in budget or data, so the arms are not compared."
         return text, [f"{row.arm} ends at perplexity {_value(row)}." for row in measured[:6]]
+    if any(row.is_step for row in board.rows):
+        found = effects.findings(board)
+        paragraphs = found.paragraphs
+        if (leader := found.leader) is not None:
+            twin = next(row for row in board.rows if row.arm == leader.control)
+            paragraphs += [text for text in [" ".join(_details(board, leader, twin))] if text]
+        return found.headline, [*paragraphs, _budget(board)]
     best = min(measured, key=lambda row: row.mean("perplexity"))
     base = board.baseline
     if base is None or base not in measured:
@@ -191,6 +199,7 @@ def cautions(board: Scoreboard) -> list[str]:
             f"{'stands' if len(other.runs) == 1 else 'stand'} in a table apart, and neither this "
             "verdict nor the figures speak of them."
         )
+    found += _study_cautions(board)
     found += _spike_cautions(board)
     if done and not board.is_one_budget:
         found.append(
@@ -213,6 +222,20 @@ def cautions(board: Scoreboard) -> list[str]:
             "and what wins there need not win on fresh data."
         )
     return found + _sparsity_cautions(board)
+
+
+def _study_cautions(board: Scoreboard) -> list[str]:
+    """What a matrix of the reciprocal attention study leaves unsaid, and what it cannot say."""
+    rows = [row for each in (board, *board.others) for row in each.rows]
+    compared = [study.step_of(row.arm) for row in rows if row.is_step and row.cells["effect"].n]
+    found = study.refusals(board) + study.meaning(step for step in compared if step is not None)
+    forced = [row.arm for row in rows if gates.was_forced(row.done)]
+    if forced:
+        found.append(
+            "A quarter of the run was over before their own rule woke them up: "
+            f"{formats.listing(forced[:6])}."
+        )
+    return found
 
 
 def _spike_cautions(board: Scoreboard) -> list[str]:

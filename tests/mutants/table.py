@@ -14,6 +14,7 @@ from tests.mutants.resuming import RESUMING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.speed import SPEED
+from tests.mutants.study import STUDY
 from tests.mutants.trackers import TRACKERS
 from tests.mutants.training import TRAINING
 
@@ -34,4 +35,5 @@ MUTANTS = (
     *EXCHANGE,
     *BENCH,
     *COMPARE,
+    *STUDY,
 )

@@ -33,6 +33,8 @@ class Spec:
     provenance: dict[str, Any] = field(default_factory=dict)
     has_begun: bool = True
     log: str = "step 1\nstep 2\n"
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """Further rows of metrics.jsonl."""
 
     @property
     def budget(self) -> str:
@@ -41,8 +43,13 @@ class Spec:
         return f"+{extra}" if extra.endswith(("%steps", "%batch")) else ""
 
     @property
+    def step(self) -> str | None:
+        """ "v0c-v3" of "adamw V0c-V3"."""
+        return self.arm.partition(" ")[2].lower() or None
+
+    @property
     def optimizer(self) -> str:
-        return self.arm.split("+")[0]
+        return self.arm.split(" ")[0].split("+")[0]
 
     @property
     def method(self) -> str:
@@ -69,6 +76,8 @@ class Spec:
             "MAX_ITERS": self.steps,
             "BLOCK_SIZE": 64,
         }
+        if self.step:
+            values["RA_STEP"] = (self.step,)
         values |= self.axes
         return Config(values, tuple(values))
 
@@ -78,7 +87,7 @@ class Spec:
 
     @property
     def name(self) -> str:
-        label = self.arm.replace("+", "-").replace("@", "-").replace("%", "")
+        label = self.arm.replace("+", "-").replace("@", "-").replace("%", "").replace(" ", "-")
         return f"gpt2-tiny-shakespeare-{label}-s{self.seed}"
 
     @property
@@ -122,7 +131,7 @@ class Results:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.py").write_text(render_config_py(spec.config, ["synthetic"]))
         if spec.has_begun:
-            lines = [json.dumps(row) for row in metrics(spec)]
+            lines = [json.dumps(row) for row in [*metrics(spec), *spec.rows]]
             (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
             (folder / "train.log").write_text(spec.log, encoding="utf-8")
             document = replaced(provenance(spec), spec.provenance)
@@ -139,6 +148,8 @@ class Results:
             "ADAMWPRUNE_VARIANT": spec.variant,
             "SEED": spec.seed,
         }
+        if spec.step:
+            axes["RA_STEP"] = spec.step
         return {
             "dir": spec.dir,
             "name": spec.name,
@@ -326,6 +337,39 @@ def grid(seeds: int, arms: dict[str, float] = ARMS) -> list[Spec]:
         for arm, loss in arms.items()
         for seed in range(1337, 1337 + seeds)
     ]
+
+
+STUDY = {
+    "adamw V0": 1.65,
+    "adamw V1": 1.70,
+    "adamw V3": 1.72,
+    "adamw RT": 1.69,
+    "adamw V0c": 1.70,
+    "adamw V0c-V3": 1.72,
+}
+"""Steps of the reciprocal attention study: RT alone ends below its twin, by 0.01."""
+
+CONTROLS = {"adamw V1": "adamw V0c", "adamw V3": "adamw V0c-V3", "adamw RT": "adamw V0c"}
+
+
+def study(
+    results: Results,
+    seeds: int,
+    changed: Callable[[Spec], object] | None = None,
+    losses: dict[str, float] = STUDY,
+    **plan: Any,
+) -> Path:
+    """A matrix of the study; `changed` may change each spec before it is written."""
+    specs = grid(seeds, losses)
+    for item in specs:
+        if changed is not None:
+            changed(item)
+    return results.matrix(specs, baseline="adamw V0", **({"controls": CONTROLS} | plan))
+
+
+@pytest.fixture(scope="session", name="study_of")
+def study_function() -> Callable[..., Path]:
+    return study
 
 
 @pytest.fixture

@@ -63,6 +63,10 @@ def _quick_figures(request, monkeypatch):
         monkeypatch.setattr(figures, "draw", lambda *_, **__: DRAWING)
 
 
+def page_at(folder):
+    return Page(write_report(folder))
+
+
 def page_of(results, specs, **plan):
     return Page(write_report(results.matrix(specs, **plan)))
 
@@ -156,6 +160,77 @@ def test_efficiency_of_pruned_arms_is_labelled(results, grid):
             cell = re.search(rf'data-column="{column}".*?</td>', body, re.S).group()
             assert ("&dagger;" in cell) == ("@" in arm), (arm, column)
     assert "masked-dense" in page
+
+
+def test_a_study_shows_effects_and_refuses_what_has_no_twin(results, study_of):
+    controls = {"adamw V1": "adamw V0c", "adamw RT": "adamw V0c", "adamw V3": None}
+    path = write_report(study_of(results, 3, controls=controls))
+    page = Page(path)
+    cells = page.cells()
+    for arm, twin in (("adamw V1", "adamw V0c"), ("adamw RT", "adamw V0c")):
+        assert twin in cells[arm]["effect"]["title"]
+        gap = float(cells[arm]["loss"]["data-value"]) - float(cells[twin]["loss"]["data-value"])
+        assert float(cells[arm]["effect"]["data-value"]) == pytest.approx(gap, abs=1e-12)
+        assert cells[arm]["difference"]["data-value"]
+    for key in ("effect", "difference"):
+        assert cells["adamw V3"][key]["data-value"] == ""
+        assert cells["adamw V3"][key]["title"] == "refused: no plain twin"
+    assert cells["adamw V3"]["loss"]["data-value"]
+    assert cells["adamw RT"]["effect"]["class"] == "best"
+    for words in (
+        "Loss - twin nats", "Loss - baseline nats, confounded", "twin V0c", "no twin",
+        "adamw V3 stands here without its plain twin V0c-V3",
+        "Loss - baseline is none: the biases, the initial weights and the dropout",
+    ):  # fmt: skip
+        assert words in page.words, words
+    assert re.search("<code>cp results/runs/[^<]* .config &amp;&amp; make test-matrix", page.source)
+    markdown = (path.parent / "report.md").read_text(encoding="utf-8")
+    assert "| adamw V1 (twin V0c) |" in markdown
+    assert "| adamw V3 (no twin) | - | - |" in markdown
+    assert "Loss - baseline (nats, confounded)" in markdown
+
+
+def test_a_study_without_gates_has_no_section_of_them(results, study_of):
+    page = page_at(study_of(results, 1))
+    assert 'id="gates"' not in page.source
+
+
+def test_gates_are_a_section_with_a_figure_and_a_table(results, study_of, real_figures):
+    def changed(item):
+        if item.arm == "adamw V3":
+            item.rows = [
+                {"kind": "rmlp_gate", "step": step, "tokens": 0, "w_eff": {"mean": 0.1}}
+                for step in (50, 100)
+            ]
+            activation = {"policy": "variance", "woken_at": 75, "reason": "forced"}
+            item.summary = {"reciprocal": {"activation": activation}}
+
+    path = write_report(study_of(results, 1, changed))
+    page = Page(path)
+    assert "A gate alone means nothing: weights rescale freely" in page.words
+    assert "adamw V3 75 forced: a quarter of the run was over" in page.words
+    assert (path.parent / "gates.svg").is_file()
+    markdown = (path.parent / "report.md").read_text(encoding="utf-8")
+    assert "| adamw V3 | 75 | forced: a quarter of the run was over | - |" in markdown
+    # What is no study any more keeps no figure of one.
+    write_report(study_of(results, 1, changed, controls={}))
+    assert not (path.parent / "gates.svg").exists()
+
+
+def test_hostile_controls_stay_text(results, study_of):
+    controls = {HOSTILE: HOSTILE, "adamw V1": HOSTILE, "adamw V3": {"a": 1}}
+    page = page_at(study_of(results, 1, controls=controls))
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert page.cells()["adamw V1"]["effect"]["data-value"] == ""
+
+
+@pytest.mark.parametrize("controls", [{}, [], None, "adamw", 3])
+def test_without_controls_nothing_of_a_study_is_there(results, grid, controls):
+    folder = results.matrix(grid(1))
+    report = write_report(folder).parent
+    before = {path.name: path.read_bytes() for path in report.iterdir()}
+    assert write_report(results.matrix(grid(1), controls=controls)).parent == report
+    assert {path.name: path.read_bytes() for path in report.iterdir()} == before
 
 
 def test_mixed_machines_are_grey(results, spec):
