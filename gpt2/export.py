@@ -42,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     from gpt2.datasets.tokenizers import GPT2_MERGES
     from gpt2.exchange.card import card
     from gpt2.exchange.config import WEIGHTS_NAME
+    from gpt2.exchange.errors import ExchangeError
     from gpt2.exchange.layouts import layout_of
     from gpt2.exchange.tokens import tokenizer_files
     from gpt2.exchange.write import check_target, write_export
@@ -50,6 +51,13 @@ def main(arguments: Sequence[str]) -> int:
     from lib.device import find_device
 
     folder = Path(options.out).absolute() if options.out else run.path / f"export-{options.format}"
+    if settings["ARCHITECTURE"] == "unified-ra":
+        raise ExchangeError(
+            f"{run.name} is step {settings['RA_STEP'].upper()} of the reciprocal attention study, "
+            "and Hugging Face has no format for its gates and biases. Runs of "
+            "ARCHITECTURE=vanilla can be exported.",
+            2,
+        )
     layout = layout_of(shape_of(settings, manifest_of(run, settings).vocab_size))
     check_target(folder)
     place = Place(find_device("cpu", 0), "float32")

@@ -15,6 +15,7 @@ from typing import Any
 from gpt2.budget import check_fit, tokens_per_step, total_steps
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
+from gpt2.exchange.source import check_source
 from gpt2.reciprocal.options import step_of
 from gpt2.reciprocal.steps import CONTROL, STEPS
 from lib.arms import budget_label, run_settings
@@ -229,6 +230,8 @@ def plan(configuration: Configuration, has_controls: bool = True) -> Plan:
         steps = total_steps(settings, manifests[folder])
         check_fit(settings, steps)
         directory = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
+        if not directory.path.exists():
+            check_source(settings)
         runs.append(PlannedRun(run, directory, settings, steps, manifests[folder]))
     return Plan(configuration, expansion, runs)
 
