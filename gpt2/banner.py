@@ -19,6 +19,8 @@ LABEL_COLUMNS = 25
 @dataclass(frozen=True)
 class ModelFacts:
     name: str
+    architecture: str
+    """As `gpt2.shape.architecture_name`, and the step of the study where there is one."""
     parameters: int
     """Each once; a tied head is the embedding."""
     block_parameters: int
@@ -140,6 +142,7 @@ Entries = Iterator[tuple[str, str]]
 
 def _model(model: ModelFacts) -> Entries:
     yield "Model", model.name
+    yield "Architecture", model.architecture
     yield "Parameters", f"{model.parameters:,} ({count(model.parameters)})"
     outside = model.parameters - model.block_parameters
     yield "  in the blocks", f"{model.block_parameters:,} ({count(model.block_parameters)})"

@@ -14,7 +14,9 @@ from gpt2.budget import micro_batch, tokens_per_step
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
 from gpt2.model import GPT
+from gpt2.shape import architecture_name
 from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers
+from lib.arms import architecture_label
 from lib.cpu import cpu_model
 from lib.device import Device
 from lib.flops import CAUSAL, EXACT, PALM, ModelFlops
@@ -83,6 +85,7 @@ def run_facts(
         run=run,
         model=ModelFacts(
             name=settings["MODEL"],
+            architecture=_architecture(settings, model),
             parameters=flops.parameters,
             block_parameters=sum(parameter.numel() for parameter in model.blocks.parameters()),
             n_layer=settings["N_LAYER"],
@@ -151,6 +154,12 @@ def _expected(
         mask_bytes=split.mask_bytes,
         checkpoint_bytes=checkpoint_bytes,
     )
+
+
+def _architecture(settings: Mapping[str, Any], model: GPT) -> str:
+    name = architecture_name(model.shape)
+    label = architecture_label(settings)
+    return name if settings["ARCHITECTURE"] == "vanilla" else f"{name}, step {label}"
 
 
 def schedule_text(settings: Mapping[str, Any]) -> str:

@@ -65,9 +65,9 @@ def shape_of(settings: Mapping[str, Any], vocab_size: int) -> Shape:
         activation=settings["ACTIVATION"],
         attention_backend=settings["ATTENTION_BACKEND"],
         # A bool that a preset hides and that is off is None, as everything that is not asked for.
-        qk_norm=bool(settings["QK_NORM"]),
-        bias=bool(settings["BIAS"]),
-        weight_tying=bool(settings["WEIGHT_TYING"]),
+        qk_norm=settings["QK_NORM"],
+        bias=settings["BIAS"],
+        weight_tying=settings["WEIGHT_TYING"],
         dropout=settings["DROPOUT"],
     )
 

@@ -83,6 +83,19 @@ GOLDEN = {
 }
 
 
+STUDY = [f"adamw {step}" for step in ("V0", "V1", "V3", "V7", "V9", "RT")]
+STUDY += [f"adamw V0c{of}" for of in ("", "-V3", "-V7", "-V9")]
+PARTS = [f"adamw {name}" for name in ("gpt2", "rope", "rmsnorm", "swiglu", "llama")]
+AT_124M = (65_536, 10_000, (6e-4, 6e-5), 100, (0.9, 0.999), None, "auto")
+AT_CPU = (768, 1000, (1e-3, 1e-4), 100, (0.9, 0.99), None, "cpu")
+GOLDEN |= {
+    "gpt2-unified-ra-ablation": (STUDY, *AT_124M),
+    "gpt2-unified-ra-ablation-cpu": (STUDY, *AT_CPU),
+    "gpt2-component-ablation": (PARTS, *AT_124M),
+    "gpt2-component-ablation-cpu": ([*PARTS, "adamw post"], *AT_CPU),
+}
+
+
 def test_the_table_is_complete():
     assert set(GOLDEN) == set(DEFCONFIGS)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Value(NamedTuple):
-    """A resolved value: its text, whether it is in `.config`, whether a user can set it."""
+    """A resolved value: its text, whether it counts, whether a user can set it."""
 
     text: str
     is_active: bool
@@ -66,7 +66,15 @@ class State:
         """The value of one symbol as things stand."""
         raw = self._symbols[name].raw
         # config_string is empty exactly where kconfiglib would leave the symbol out of `.config`.
-        return Value(raw.str_value, bool(raw.config_string), bool(raw.visibility))
+        # A bool without a prompt that is n stands in no `.config` either, and yet it is n: what a
+        # preset switches off is as settled as what it switches on.
+        is_settled = (
+            self._symbols[name].kind == "bool"
+            and raw.choice is None
+            and self._symbols[name].prompt is not None
+            and bool(backend.expression_value(raw.direct_dep))
+        )
+        return Value(raw.str_value, bool(raw.config_string) or is_settled, bool(raw.visibility))
 
     def line(self, name: str) -> str:
         """The symbol's line in `.config`, as things stand; "" if it has none."""

@@ -1,8 +1,8 @@
 """`make docs`: write the pages, and the tables in pages, that follow from the code.
 
-docs/configuration.md and docs/arms.md are generated as a whole. docs/data.md, docs/measurement.md,
-docs/optimizers.md, docs/pruning.md and docs/testing.md are written by hand around generated
-tables. `--check` writes nothing and fails where a page is not what it would be.
+docs/configuration.md, docs/arms.md and gpt2/reciprocal/Kconfig.steps are generated as a whole. The
+other pages named below are written by hand around generated tables. `--check` writes nothing and
+fails where a page is not what it would be.
 """
 
 import argparse
@@ -14,7 +14,16 @@ from lib.cli import ROOT, guarded
 from lib.files import write_atomic
 from lib.kconfig import load_tree
 from lib.kconfig.reference import reference
-from scripts.docs import arms, data, measurement, optimizers, pruning, ra_steps, testing
+from scripts.docs import (
+    architectures,
+    arms,
+    data,
+    measurement,
+    optimizers,
+    pruning,
+    ra_steps,
+    testing,
+)
 from scripts.docs.tables import fill
 
 
@@ -30,6 +39,8 @@ def pages() -> Mapping[Path, str]:
         testing.PAGE: testing.contents(),
         measurement.PAGE: measurement.contents(tree),
         data.PAGE: data.contents(),
+        architectures.PAGE: architectures.contents(tree),
+        ra_steps.PAGE: ra_steps.contents(),
     }
     found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}
     for path, tables in by_hand.items():

@@ -1,8 +1,14 @@
-"""gpt2/reciprocal/Kconfig.steps, generated as a whole: each step of the table is an arm."""
+"""What follows from the table of steps of the reciprocal attention study.
+
+gpt2/reciprocal/Kconfig.steps is generated as a whole: each step is an arm. docs/
+reciprocal_attention.md is written by hand around the tables.
+"""
 
 from gpt2.reciprocal.steps import CONTROL, STEPS, Step
 from lib.cli import ROOT
+from scripts.docs.tables import code, table
 
+PAGE = ROOT / "docs" / "reciprocal_attention.md"
 KCONFIG = ROOT / "gpt2" / "reciprocal" / "Kconfig.steps"
 
 
@@ -21,3 +27,45 @@ def _member(step: Step) -> list[str]:
         lines.append(f"\t  Compared with {CONTROL[step.name]}.")
     lines += [f"\t  {step.parameters:,} parameters at 124M.", "", "\t  Axis: RA_STEP"]
     return lines
+
+
+def contents() -> dict[str, str]:
+    """By place of the page, its table."""
+    steps = [step for step in STEPS.values() if step.role == "step"]
+    controls = [step for step in STEPS.values() if step.role == "control"]
+    return {"steps": _table(steps), "controls": _table(controls)}
+
+
+def _table(steps: list[Step]) -> str:
+    header = (
+        *("step", "what it is", "attention", "R", "restart", "MLP", "R_ff", "mixer", "gate", "tie"),
+        *("wakes up", "eviction", "widths", "parameters at 124M", "compared with"),
+    )
+    return table(header, map(_row, steps))
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    attention, feed_forward = step.attention, step.feed_forward
+    if step.twin_of is not None:
+        attention = feed_forward = "plain"
+    return (
+        code(step.name),
+        step.summary,
+        attention,
+        str(step.rank or "-"),
+        "y" if step.restart else "-",
+        feed_forward,
+        str(step.low or "-"),
+        "y" if step.mixer else "-",
+        _or_dash(step.gate),
+        _or_dash(step.tie),
+        _or_dash(step.activation),
+        _or_dash(step.eviction),
+        f"{step.expansion:g}",
+        f"{step.parameters:,}",
+        code(CONTROL.get(step.name, "-")),
+    )
+
+
+def _or_dash(value: str) -> str:
+    return "-" if value == "none" else value

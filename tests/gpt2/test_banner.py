@@ -18,7 +18,18 @@ MIB = 1 << 20
 
 ON_H200 = RunFacts(
     run="gpt2-finewebedu-adamw-s1337-1a2b3c4d",
-    model=ModelFacts("gpt2", 124_475_904, 85_054_464, 12, 12, 768, 1024, 50304, 50257),
+    model=ModelFacts(
+        "gpt2",
+        "12L-12H-768D-AbsPos-LN-GELUtanh-Pre",
+        124_475_904,
+        85_054_464,
+        12,
+        12,
+        768,
+        1024,
+        50304,
+        50257,
+    ),
     training=TrainingFacts(
         micro_batch=12,
         accumulation=40,
@@ -64,6 +75,7 @@ gpt2-finewebedu-adamw-s1337-1a2b3c4d
 ================================================================================
 MODEL
   Model                  gpt2
+  Architecture           12L-12H-768D-AbsPos-LN-GELUtanh-Pre
   Parameters             124,475,904 (124M)
     in the blocks        85,054,464 (85.1M)
     embeddings and rest  39,421,440 (39.4M)
