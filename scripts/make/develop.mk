@@ -10,6 +10,10 @@ check: setup-dev lint check-defconfigs docs-check ## Everything that must hold b
 check-quick: setup-dev lint ## The same without the slow tests
 	@$(PYTHON) -m pytest $(in_parallel) -m 'not slow'
 
+.PHONY: check-arch
+check-arch: setup-dev ## Every architecture: causal, counted, saved and loaded as it is (2 minutes)
+	@$(PYTHON) -m pytest $(in_parallel) tests/architectures
+
 .PHONY: check-mutants
 check-mutants: setup-dev ## Does a named test fail without each mechanism? (TARGET=spam: only those)
 	@$(PYTHON) -m tests.mutants $(call quote,$(TARGET))

@@ -1,6 +1,6 @@
 import pytest
 
-from lib.kconfig.sweep import parse_sweep, sweep_complaint
+from lib.kconfig.sweep import parse_sweep, parse_variations, sweep_complaint
 
 
 def test_axes_in_the_order_written(tree):
@@ -39,3 +39,33 @@ def test_axes_in_the_order_written(tree):
 )
 def test_what_is_no_sweep(tree, text, what):
     assert what in sweep_complaint("sweep", text, tree.symbols, tree.groups)
+
+
+def test_variations(tree):
+    text = "SEED=3;SEED=4 MODEL=gpt2;BIAS=n"
+    assert parse_variations(text, tree.symbols, tree.groups) == (
+        {"SEED": "3"},
+        {"SEED": "4", "MODEL": "gpt2"},
+        {"BIAS": "n"},
+    )
+    assert parse_variations("", tree.symbols, tree.groups) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("SEED", "has `SEED`, which is not SYMBOL=value"),
+        ("SEED=", "has `SEED=`, which is not SYMBOL=value"),
+        ("SEED=3;", "has the part ``"),
+        ("SEED=3; BIAS=n", "has the part ` BIAS=n`"),
+        ("SEED=3  BIAS=n", "has ``, which is not SYMBOL=value"),
+        ("NOSUCH=3", "names NOSUCH, which is no option"),
+        ("MODEL=nosuch", "MODEL=nosuch, which is none of"),
+        ("SEED=x", "has SEED=x, which is no whole decimal number"),
+        ("SEED=3 SEED=4", "names SEED twice in `SEED=3 SEED=4`"),
+        ("SEED=3;SEED=3", "has `SEED=3` twice"),
+        ("SWEEP=SEED=3", "names SWEEP, which itself asks for runs"),
+    ],
+)
+def test_what_are_no_variations(tree, text, what):
+    assert what in sweep_complaint("variations", text, tree.symbols, tree.groups)

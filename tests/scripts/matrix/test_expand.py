@@ -112,3 +112,60 @@ def test_a_thousand_runs_are_expanded_in_proportion(configure):
         seconds.append(time.perf_counter() - start)
         assert len(runs) == 4 * seeds
     assert seconds[1] < 30 * seconds[0]
+
+
+DENSE = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"}
+
+
+def test_variations_are_one_thing_each_beside_every_arm(configure):
+    wanted = "POSITION_ENCODING=rope;FFN_TYPE=swiglu BIAS=n;ARCH_PRESET=llama;MAX_ITERS=21"
+    result = expand(configure(**DENSE | {"ARCH_PRESET": "custom", "VARIATIONS": wanted}))
+    assert [run.arm for run in result.runs] == [
+        "adamw gpt2",
+        "adamw rope",
+        "adamw swiglu+nobias",
+        "adamw llama",
+        "adamw gpt2 MAX_ITERS=21",
+    ]
+    assert len({run.hash for run in result.runs}) == 5
+    assert result.axes["VARIATION"] == ["", *wanted.split(";")]
+    assert [run.axes["VARIATION"] for run in result.runs] == result.axes["VARIATION"]
+
+
+def test_a_variation_that_changes_nothing_is_the_same_run(configure):
+    result = expand(configure(**DENSE | {"ARCH_PRESET": "custom", "VARIATIONS": "BIAS=y"}))
+    assert len(result.runs) == len(result.merged) == 1
+
+
+def test_a_variation_that_cannot_be_is_refused(configure):
+    with pytest.raises(ValueError, match="BIAS=n wants ARCH_PRESET_CUSTOM"):
+        expand(configure(**DENSE | {"VARIATIONS": "BIAS=n"}))
+
+
+def test_presets_that_fix_the_same_are_one_run(configure):
+    result = expand(configure(**DENSE | {"SWEEP": "ARCH_PRESET=gpt2,llama,team,custom"}))
+    assert [run.arm for run in result.runs] == ["adamw gpt2", "adamw llama"]
+
+
+RA = DENSE | {"ARCHITECTURE": "unified-ra"}
+
+
+def test_every_step_brings_its_control(configure):
+    result = expand(configure(**RA | {"RA_STEP": "V0,V2,V14,RT"}))
+    assert [run.arm for run in result.runs] == [
+        *("adamw V0", "adamw V2", "adamw V14", "adamw RT", "adamw V0c", "adamw V0c-V11"),
+    ]
+    alone = expand(configure(**RA | {"RA_STEP": "V2"}), has_controls=False)
+    assert [run.arm for run in alone.runs] == ["adamw V2"]
+
+
+def test_steps_are_arms_like_others(configure):
+    options = RA | {"RA_STEP": "V1", "PRUNING_METHOD": "none,magnitude"}
+    arms = [run.arm for run in expand(configure(**options)).runs]
+    assert arms == [f"adamw{method} {step}" for method in ("", "+magnitude@50%") for step in
+                    ("V1", "V0c")]  # fmt: skip
+
+
+def test_no_step_is_an_error(configure):
+    with pytest.raises(ValueError, match="RA_STEP is empty"):
+        expand(configure(**RA))

@@ -119,6 +119,7 @@ def test_an_option_that_differs_between_arms_is_in_the_parity_table(planned):
     result = planned(SWEEP="LEARNING_RATE=1e-3,2e-3")
     assert result.parity() == {}
     result.expansion.axes.pop("LEARNING_RATE")
+    result.expansion.compared.discard("LEARNING_RATE")
     assert set(result.parity()) == {"LEARNING_RATE"}
     assert "The arms also differ in:" in plan_text(result)
 
@@ -208,3 +209,24 @@ def test_choosing_nothing_is_an_error(planned):
         chosen_again(result, "")
     with pytest.raises(ValueError, match="names no ended run"):
         chosen_again(result, "all")
+
+
+def test_controls_of_steps_are_in_the_plan(configure):
+    options = {"OPTIMIZER": "adamw,sgd", "PRUNING_METHOD": "none", "ARCHITECTURE": "unified-ra"}
+    result = plan(configure(**options, RA_STEP="V0,V1,V3"))
+    assert result.controls() == {
+        f"{optimizer} {step}": f"{optimizer} {control}"
+        for optimizer in ("adamw", "sgd")
+        for step, control in (("V1", "V0c"), ("V3", "V0c-V3"))
+    }
+    assert result.parity() == {}
+    alone = plan(configure(**options, RA_STEP="V1"), has_controls=False)
+    assert alone.controls() == {"adamw V1": None, "sgd V1": None}
+    assert result.as_json()["controls"] == result.controls()
+
+
+def test_arms_of_components_differ_in_nothing_else(configure):
+    options = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none", "ARCH_PRESET": "custom"}
+    result = plan(configure(**options, VARIATIONS="FFN_TYPE=swiglu;ARCH_PRESET=llama"))
+    assert result.parity() == {}
+    assert result.controls() == {}
