@@ -30,6 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gpt2.components.attention import Form
 from gpt2.model import GPT
+from gpt2.reciprocal.eviction import EvictingAttention
 from gpt2.speed import Facts, Speed, SpeedError
 from lib.allocator import can_keep_freed_memory, keep_freed_memory
 from lib.cpu import usable_cores
@@ -177,6 +178,8 @@ def attention_in_use(model: GPT, speed: Speed, device: str) -> str:
     option names are tried, forward and backward, without touching a random stream.
     Raises SpeedError where they cannot do it.
     """
+    if any(isinstance(module, EvictingAttention) for module in model.modules()):
+        return "evicting"
     if speed.attention != "fused":
         return speed.attention
     shape = model.shape

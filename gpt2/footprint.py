@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2.budget import Batch
+from gpt2.reciprocal.options import step_of
+from gpt2.shape import STANDARD_EXPANSION, Shape, shape_of
 from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers, parameter_count
 from gpt2.speed import Speed
 
@@ -126,12 +128,22 @@ def state_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int) -> int
 
 def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
     """What autograd keeps of one block, bytes a token."""
-    width, heads, length = config["N_EMBD"], config["N_HEAD"], config["BLOCK_SIZE"]
-    item, has_dropout = _item(speed), config["DROPOUT"] > 0
+    shape = shape_of(config, 1)
+    width, heads, length = shape.n_embd, shape.n_head, shape.block_size
+    item, has_dropout = _item(speed), shape.dropout > 0
     # The input of each norm, which is of the residual stream and in float32; what the norms give
-    # to the products; queries, keys and values; the output of the attention; the hidden layer
-    # before and after GELU.
-    kept = 2 * FLOAT32_BYTES * width + item * width * (2 + 3 + 1 + 4 + 4)
+    # to the products; the output of the attention; and what the parts keep.
+    widths = 2 + 1 + _kept_by_heads(shape) + _kept_by_feed_forward(shape) + _kept_by_step(config)
+    kept = 2 * FLOAT32_BYTES * width + int(item * width * widths)
+    if shape.normalization == "rmsnorm":
+        kept += 2 * FLOAT32_BYTES * width
+    if shape.qk_norm:
+        # What the norms make of queries and keys, and in bfloat16 their casts before that.
+        casts = 1 + (item < FLOAT32_BYTES)
+        kept += int(casts * FLOAT32_BYTES * width * (1 + shape.n_kv_head / heads))
+    if shape.ffn_type == "swiglu" and item < FLOAT32_BYTES:
+        # Each of the two matrices has its own cast of the input.
+        kept += item * width
     # The weights of the attention; with dropout also its mask, and what it left of them. A mask
     # has the dtype of what it masks on a processor; elsewhere it is smaller.
     weights = heads * length * (3 if has_dropout else 1)
@@ -140,6 +152,9 @@ def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
     elif kernel == "math":
         # In float32 whatever the autocast, and so are its own queries and keys.
         kept += FLOAT32_BYTES * (weights + 2 * width)
+    elif kernel == "evicting":
+        # Scores, weights, and the weights of the columns that are left, in float32.
+        kept += 3 * FLOAT32_BYTES * weights
     elif kernel == "blocked":
         keys = heads * (length + min(BLOCK_ROWS, length)) // 2
         kept += keys * (item + has_dropout)
@@ -148,6 +163,40 @@ def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
     if has_dropout:
         kept += 2 * item * width
     return kept
+
+
+def _kept_by_heads(shape: Shape) -> float:
+    """Queries, keys and values as the attention keeps them, in widths of the stream."""
+    share = shape.n_kv_head / shape.n_head
+    projection = 1 + 2 * share
+    is_grouped = share < 1
+    if shape.qk_norm or shape.position_encoding == "rope":
+        # New tensors of queries and keys; the values keep the storage of all three alive, unless
+        # they are copied for each group of queries.
+        return 3.0 if is_grouped else 1 + share + projection
+    return projection + 2 if is_grouped else projection
+
+
+def _kept_by_feed_forward(shape: Shape) -> float:
+    """The hidden channels before and after the activation, in widths."""
+    hidden = shape.ffn_hidden / shape.n_embd
+    if shape.ffn_type == "swiglu":
+        # The gate, what SiLU makes of it, the other, and their product.
+        return 4 * hidden
+    # The gradient of ReLU is known from what it gives.
+    return hidden if shape.activation == "relu" else 2 * hidden
+
+
+def _kept_by_step(config: Mapping[str, Any]) -> float:
+    """What the blocks of a step of the reciprocal attention study keep beside the others."""
+    step = step_of(config)
+    if step is None:
+        return 0.0
+    more = {"stock": 0, "reciprocal": 1, "tied": 3}[step.attention] + step.restart
+    if step.feed_forward == "reciprocal":
+        more += step.expansion
+    more += 2 * (step.expansion - STANDARD_EXPANSION)
+    return more if step.twin_of is None else 2 * (step.expansion - STANDARD_EXPANSION)
 
 
 def logit_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int, tokens: int) -> int:

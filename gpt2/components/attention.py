@@ -76,7 +76,10 @@ class CausalSelfAttention(nn.Module):
             for part, heads in zip(parts, sizes, strict=True)
         )
         if self.has_qk_norm:
-            q_BHTD, k_BKTD = self.query_norm(q_BHTD), self.key_norm(k_BKTD)
+            # In float32 or more: autocast leaves a norm of what a product gave in bfloat16.
+            exact = torch.promote_types(q_BHTD.dtype, torch.float32)
+            q_BHTD = self.query_norm(q_BHTD.to(exact)).to(v_BKTD.dtype)
+            k_BKTD = self.key_norm(k_BKTD.to(exact)).to(v_BKTD.dtype)
         if rotation is not None:
             q_BHTD, k_BKTD = rotation.turn(q_BHTD), rotation.turn(k_BKTD)
         return q_BHTD, k_BKTD, v_BKTD

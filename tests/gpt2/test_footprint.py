@@ -3,6 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt2.architectures import model_of
 from gpt2.budget import Batch
 from gpt2.execution import attention_in_use, forward_scope, prepare_model, step_scope
 from gpt2.footprint import fit_micro_batch, layer_bytes, logit_bytes, state_bytes, step_bytes
@@ -62,6 +63,36 @@ def test_a_block_keeps_what_the_formula_says(one_run, dtype, form, dropout):
     (two, _), (four, formula) = kept(2), kept(4)
     # Two blocks more keep so much more.
     assert formula == pytest.approx((four - two) / 2 / length, rel=0.05)
+
+
+ARCHITECTURES = {
+    "llama": {"ARCH_PRESET": "llama", "FFN_MULTIPLE": 8},
+    "hybrid": {"ARCH_PRESET": "hybrid"},
+    "post": {"ARCH_PRESET": "custom", "NORM_POSITION": "post", "ACTIVATION": "relu"},
+    "grouped": {"ARCH_PRESET": "custom", "N_KV_HEAD": 1, "ACTIVATION": "relu-squared"},
+    "grouped rope": {"ARCH_PRESET": "custom", "N_KV_HEAD": 2, "POSITION_ENCODING": "rope"},
+    "qknorm": {"ARCH_PRESET": "custom", "QK_NORM": "y"},
+    **{
+        name: {"ARCHITECTURE": "unified-ra", "RA_STEP": name}
+        for name in ("V1", "V2", "V3", "V6", "V10", "RT", "V0c", "V0c-V10")
+    },
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_block_of_any_architecture_keeps_what_the_formula_says(one_run, dtype, name):
+    length, speed = 256, replace(FLOAT32, dtype=dtype)
+    sizes = {"N_HEAD": 4, "N_EMBD": 128, "BLOCK_SIZE": length} | ARCHITECTURES[name]
+
+    def kept(layers):
+        config = one_run(N_LAYER=layers, **sizes)
+        model = model_of(config, 8, 0).train()
+        prepare_model(model, speed)
+        return kept_bytes(model, speed, length), layer_bytes(config, speed, "flash")
+
+    (two, _), (four, formula) = kept(2), kept(4)
+    assert formula == pytest.approx((four - two) / 2 / length, rel=0.1)
 
 
 def test_state_counts_weights_gradients_moments_and_casts(one_run):
