@@ -137,3 +137,17 @@ def test_vocabularies_are_padded():
     assert padded_vocabulary(50257, 64) == 50304
     assert padded_vocabulary(65, 1) == 65
     assert padded_vocabulary(256, 64) == 256
+
+
+def test_shared_parameters_begin_equal_and_others_differ():
+    """Two architectures of one seed; and no two parameters of one shape."""
+    first = dict(tiny().named_parameters())
+    other = dict(tiny(position_encoding="none", normalization="rmsnorm").named_parameters())
+    for name in first.keys() & other.keys():
+        assert torch.equal(first[name], other[name]), name
+    same = "blocks.{}.attention.qkv.weight"
+    assert not torch.equal(first[same.format(0)], first[same.format(1)])
+    assert not torch.equal(
+        first["blocks.0.attention.qkv.weight"],
+        dict(tiny(seed=1).named_parameters())["blocks.0.attention.qkv.weight"],
+    )

@@ -1,5 +1,6 @@
 """Every mutant, in the order of the table in docs/testing.md."""
 
+from tests.mutants.architectures import ARCHITECTURES
 from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.compare import COMPARE
@@ -32,6 +33,7 @@ MUTANTS = (
     *MEASURING,
     *TRACKERS,
     *EVALUATION,
+    *ARCHITECTURES,
     *EXCHANGE,
     *BENCH,
     *COMPARE,

@@ -1,0 +1,208 @@
+"""Mutants of the components, of reciprocal attention, and of their place in the matrix."""
+
+from tests.mutants.mutant import Mutant
+
+LOOK = "tests/architectures/test_architectures.py"
+CAUSAL = f"{LOOK}::test_a_token_never_changes_what_came_before_it"
+PIECES = f"{LOOK}::test_any_pieces_through_a_cache_give_the_logits_of_one_pass"
+GRADIENTS = f"{LOOK}::test_gradients_reach_every_parameter_and_move_it"
+EQUAL = "tests/gpt2/reciprocal/test_equivalences.py"
+EVICTION = "tests/gpt2/reciprocal/test_eviction.py"
+EXPAND = "tests/scripts/matrix/test_expand.py"
+
+ARCHITECTURES = (
+    Mutant(
+        mechanism="attention: no token sees the future",
+        defect="fused attention over the whole sequence",
+        file="gpt2/components/attention.py",
+        original="dropout_p=dropout, is_causal=T == S",
+        replacement="dropout_p=dropout, is_causal=False",
+        test=f"{CAUSAL}[False-gpt2]",
+    ),
+    Mutant(
+        mechanism="rotary positions: they go on behind a cache",
+        defect="every piece begins at angle 0",
+        file="gpt2/components/position.py",
+        original="positions = torch.arange(start, end, device=device, dtype=torch.float32)",
+        replacement="positions = torch.arange(end - start, device=device, dtype=torch.float32)",
+        test=f"{PIECES}[llama]",
+    ),
+    Mutant(
+        mechanism="grouped queries: heads in a row share keys and values",
+        defect="every n-th head shares them",
+        file="gpt2/components/attention.py",
+        original="(x.repeat_interleave(H // K, dim=1) for x in (k_BKTD, v_BKTD))",
+        replacement="(x.repeat(1, H // K, 1, 1) for x in (k_BKTD, v_BKTD))",
+        test="tests/gpt2/test_components.py::test_grouped_heads_are_heads_with_repeated_weights",
+    ),
+    Mutant(
+        mechanism="SwiGLU: the gate goes through SiLU",
+        defect="the other one does",
+        file="gpt2/components/feed_forward.py",
+        original="F.silu(self.gate(x_BTC)) * self.up(x_BTC)",
+        replacement="F.silu(self.up(x_BTC)) * self.gate(x_BTC)",
+        test="tests/gpt2/test_components.py::test_swiglu_by_its_formula",
+    ),
+    Mutant(
+        mechanism="post-norm: the model ends without a norm of its own",
+        defect="the last block's output is normalized twice",
+        file="gpt2/components/block.py",
+        original="    has_final_norm = False",
+        replacement="    has_final_norm = True",
+        test="tests/gpt2/test_components.py::test_a_post_norm_model_ends_with_its_last_block",
+    ),
+    Mutant(
+        mechanism="initial weights: each parameter has a stream of its own",
+        defect="parameters of one shape begin equal",
+        file="gpt2/model.py",
+        original='stream_seed(seed, "init", name)',
+        replacement='stream_seed(seed, "init")',
+        test="tests/gpt2/test_model.py::test_shared_parameters_begin_equal_and_others_differ",
+    ),
+    Mutant(
+        mechanism="reciprocal attention: the gain of each channel",
+        defect="standard and low channels change their gates",
+        file="gpt2/reciprocal/attention.py",
+        original="w_std, w_rec = (gate.expand(self.n_head) for gate in self.pair())",
+        replacement="w_rec, w_std = (gate.expand(self.n_head) for gate in self.pair())",
+        test=f"{EQUAL}::test_e5_the_folded_layout_is_the_formula[V1]",
+    ),
+    Mutant(
+        mechanism="reciprocal gates: they learn",
+        defect="a gate is frozen",
+        file="gpt2/reciprocal/gates.py",
+        original="torch.full(shape, math.log(math.expm1(initial - FLOOR))))",
+        replacement="torch.full(shape, math.log(math.expm1(initial - FLOOR))), False)",
+        test=f"{GRADIENTS}[V1]",
+    ),
+    Mutant(
+        mechanism="reciprocal gates: no value without a gradient",
+        defect="clamped at the floor",
+        file="gpt2/reciprocal/gates.py",
+        original="return FLOOR + F.softplus(self.theta)",
+        replacement="return self.theta.clamp(min=FLOOR)",
+        test="tests/gpt2/reciprocal/test_gates.py::test_no_gate_reaches_zero_or_loses_its_gradient",
+    ),
+    Mutant(
+        mechanism="activation: asleep, the reciprocal parts still learn",
+        defect="a dormant gate counts for nothing",
+        file="gpt2/reciprocal/gates.py",
+        original="DORMANT = 0.01",
+        replacement="DORMANT = 0.0",
+        test=f"{GRADIENTS}[V1]",
+    ),
+    Mutant(
+        mechanism="activation: what still sleeps wakes at a quarter of the run",
+        defect="a short run never wakes",
+        file="gpt2/reciprocal/activation.py",
+        original='return "forced" if done >= self.latest else ""',
+        replacement='return ""',
+        test="tests/gpt2/reciprocal/test_activation.py"
+        "::test_a_short_run_wakes_at_a_quarter_and_says_forced",
+    ),
+    Mutant(
+        mechanism="activation: a resumed run knows the losses before it",
+        defect="it begins to look anew",
+        file="gpt2/reciprocal/activation.py",
+        original='        self.losses.copy_(state["losses"])',
+        replacement="        pass",
+        test="tests/gpt2/reciprocal/test_activation.py"
+        "::test_taken_up_in_the_middle_it_decides_as_before",
+    ),
+    Mutant(
+        mechanism="twins: rows of queries and keys are folded by the root of their gate",
+        defect="by the gate",
+        file="gpt2/reciprocal/attention.py",
+        original="scale_HD = attention.gain().sqrt()",
+        replacement="scale_HD = attention.gain()",
+        test=f"{EQUAL}::test_e1_e3_whatever_the_gates_it_is_a_standard_transformer[V1]",
+    ),
+    Mutant(
+        mechanism="twins: the MLP's gates are folded",
+        defect="gamma is forgotten",
+        file="gpt2/reciprocal/feed_forward.py",
+        original="down_low = self.gamma * down_low",
+        replacement="down_low = 1.0 * down_low",
+        test=f"{EQUAL}::test_e1_e3_whatever_the_gates_it_is_a_standard_transformer[V5]",
+    ),
+    Mutant(
+        mechanism="twins: no dropout after attention, as in the step",
+        defect="the stock dropout",
+        file="gpt2/ra.py",
+        original="nn.Dropout(shape.dropout if options.is_house else 0.0)",
+        replacement="nn.Dropout(shape.dropout)",
+        test="tests/gpt2/reciprocal/test_ra.py::test_a_step_and_its_twin_have_the_same_dropout",
+    ),
+    Mutant(
+        mechanism="V0lr: decay is not scaled",
+        defect="the whole change of a row is",
+        file="gpt2/reciprocal/row_rates.py",
+        original="decayed = before * (1.0 - decays[id(weight)])",
+        replacement="decayed = before",
+        test=f"{EQUAL}::test_e2_v1_with_frozen_gates_is_its_twin_with_slower_rows",
+    ),
+    Mutant(
+        mechanism="eviction: causal before it selects",
+        defect="each token sees the next one",
+        file="gpt2/reciprocal/eviction.py",
+        original="masked_fill(~causal_mask(S, S, q_BHSD.device), float",
+        replacement="masked_fill(~causal_mask(S, S + 1, q_BHSD.device)[:, :-1], float",
+        test=f"{CAUSAL}[False-V14]",
+    ),
+    Mutant(
+        mechanism="eviction: who leaves never comes back",
+        defect="the best of all tokens stay",
+        file="gpt2/reciprocal/eviction.py",
+        original="    left_BS &= live_BS\n",
+        replacement="",
+        test=f"{EVICTION}::test_survivors_are_few_recent_and_never_come_back",
+    ),
+    Mutant(
+        mechanism="eviction: recent tokens stay",
+        defect="only importance counts",
+        file="gpt2/reciprocal/eviction.py",
+        original="    order_BS[:, max(0, start - sizes.recency) :] = torch.inf\n",
+        replacement="",
+        test=f"{EVICTION}::test_survivors_are_few_recent_and_never_come_back",
+    ),
+    Mutant(
+        mechanism="eviction: importance is an average over queries",
+        defect="a sum, so that the first tokens always stay",
+        file="gpt2/reciprocal/eviction.py",
+        original="return got_BS[:, :start] / queries",
+        replacement="return got_BS[:, :start] * 1",
+        test=f"{EVICTION}::test_it_is_a_cache_that_evicts[32-v-only]",
+    ),
+    Mutant(
+        mechanism="eviction: layers trade a total share",
+        defect="no penalty",
+        file="gpt2/ra.py",
+        original="return loss + PENALTY * (shares.mean() - SHARE).square()",
+        replacement="return loss",
+        test="tests/gpt2/reciprocal/test_ra.py::test_a_learned_share_has_its_penalty_in_training",
+    ),
+    Mutant(
+        mechanism="matrix: every step brings its control",
+        defect="none does",
+        file="scripts/matrix/expand.py",
+        original="    wanted |= {CONTROL[name] for name in wanted if name in CONTROL}\n",
+        replacement="",
+        test=f"{EXPAND}::test_every_step_brings_its_control",
+    ),
+    Mutant(
+        mechanism="matrix: variations stand beside the arms",
+        defect="they are not run",
+        file="scripts/matrix/expand.py",
+        original="    variations = ({}, *configuration.variations())",
+        replacement="    variations = ({},)",
+        test=f"{EXPAND}::test_variations_are_one_thing_each_beside_every_arm",
+    ),
+    Mutant(
+        mechanism="hash: what a preset switches off is n",
+        defect="it is nothing, and another run",
+        file="lib/kconfig/state.py",
+        original="bool(raw.config_string) or is_settled",
+        replacement="bool(raw.config_string)",
+        test=f"{EXPAND}::test_presets_that_fix_the_same_are_one_run",
+    ),
+)
