@@ -1,7 +1,7 @@
 """The compiled form of every architecture: causal as well, and the same function.
 
 Traced and differentiated ahead of time, without generating code, for all; with generated code for
-one of each kind (`BITTERBENCH_COMPILED=all` for all, 20 minutes).
+a few (`BITTERBENCH_COMPILED=all` for all, four minutes).
 """
 
 import os
@@ -25,7 +25,8 @@ def assert_compiles(model, text, backend: str) -> None:
         warnings.simplefilter("ignore")
         compiled = torch.compile(model, backend=backend, dynamic=False)
         with torch.no_grad():
-            torch.testing.assert_close(compiled(text), model(text), atol=1e-9, rtol=1e-7)
+            # Rotary angles are float32 whatever the model, and their sines differ in the last bit.
+            torch.testing.assert_close(compiled(text), model(text), atol=1e-6, rtol=1e-4)
         assert_causal(compiled, text[0])
 
 
