@@ -167,14 +167,16 @@ def importance(got_BS: Tensor, start: int) -> Tensor:
 
 
 def survivors(live_BS: Tensor, got_BS: Tensor, start: int, sizes: Eviction) -> Tensor:
-    """Who is left of the live tokens before `start`; all from `start` on. [B, S], bool."""
+    """Who is left of the live tokens before `start`; all from `start` on. [B, S], bool.
+
+    At least `capacity` tokens must be live.
+    """
     order_BS = importance(got_BS, start).masked_fill(~live_BS[:, :start], -1.0)
     order_BS[:, max(0, start - sizes.recency) :] = torch.inf
     # Stable and descending from the right, so that of equals the later token stays.
     ranked = order_BS.flip(1).argsort(dim=1, descending=True, stable=True)[:, : sizes.capacity]
     left_BS = torch.zeros_like(live_BS)
     left_BS[:, :start].scatter_(1, start - 1 - ranked, True)
-    left_BS &= live_BS
     left_BS[:, start:] = True
     return left_BS
 

@@ -153,8 +153,8 @@ ARCHITECTURES = (
         mechanism="eviction: who leaves never comes back",
         defect="the best of all tokens stay",
         file="gpt2/reciprocal/eviction.py",
-        original="    left_BS &= live_BS\n",
-        replacement="",
+        original="importance(got_BS, start).masked_fill(~live_BS[:, :start], -1.0)",
+        replacement="importance(got_BS, start)",
         test=f"{EVICTION}::test_survivors_are_few_recent_and_never_come_back",
     ),
     Mutant(

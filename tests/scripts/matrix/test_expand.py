@@ -145,6 +145,8 @@ def test_a_variation_that_cannot_be_is_refused(configure):
 def test_presets_that_fix_the_same_are_one_run(configure):
     result = expand(configure(**DENSE | {"SWEEP": "ARCH_PRESET=gpt2,llama,team,custom"}))
     assert [run.arm for run in result.runs] == ["adamw gpt2", "adamw llama"]
+    custom = {"ARCH_PRESET": "custom", "ARCH_BASE": "llama", "VARIATIONS": "ARCH_PRESET=llama"}
+    assert len(expand(configure(**DENSE | custom)).runs) == 1
 
 
 RA = DENSE | {"ARCHITECTURE": "unified-ra"}
