@@ -19,7 +19,7 @@ from gpt2.model import GPT, InitialWeights, published_weights
 from gpt2.reciprocal.attention import ReciprocalAttention, TiedReciprocalAttention
 from gpt2.reciprocal.eviction import PENALTY, SHARE, EvictingAttention
 from gpt2.reciprocal.feed_forward import ReciprocalFeedForward
-from gpt2.reciprocal.gates import BoundedGate, PositiveGate, ReciprocalPair
+from gpt2.reciprocal.gates import ReciprocalPair
 from gpt2.reciprocal.options import Options
 from gpt2.reciprocal.steps import STEPS, Step, widths
 from gpt2.shape import Shape
@@ -158,12 +158,3 @@ def row_rates(shape: Shape, options: Options, rank: int) -> Tensor:
     of_head = torch.full((shape.head_size,), math.sqrt(w_std))
     of_head[shape.head_size - rank :] = math.sqrt(w_rec)
     return of_head.repeat(2 * shape.n_head)
-
-
-def gates(model: nn.Module) -> dict[str, nn.Module]:
-    """Every gate of a model by its name, its value given by calling it."""
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, PositiveGate | BoundedGate)
-    }

@@ -12,6 +12,7 @@ from gpt2.model import GPT
 from gpt2.ra import ReciprocalGPT, row_rates
 from gpt2.reciprocal.activation import RULES, Activation
 from gpt2.reciprocal.analysis import GateMonitor, contributions, finite, has_gates, in_full, values
+from gpt2.reciprocal.eviction import EvictingAttention
 from gpt2.reciprocal.options import Options, step_of
 from gpt2.reciprocal.row_rates import RowRates
 from gpt2.reciprocal.steps import widths
@@ -109,6 +110,15 @@ class UnifiedRATrainer(BaseGPT2Trainer):
                 "figure": self.activation.figure,
             },
         }
+        caches = [m for m in self.model.modules() if isinstance(m, EvictingAttention)]
+        if caches:
+            item_bytes = 2 if self.speed.dtype == "bfloat16" else 4
+            full = 2 * self.model.shape.block_size * self.model.shape.n_embd * item_bytes
+            # What a cache of this size would hold for one sequence; nothing here saves it.
+            summary["cache"] = {
+                "bytes": sum(layer.cache_bytes(item_bytes) for layer in caches),
+                "full_bytes": full * len(caches),
+            }
         if self.gates is not None:
             self.run.write_gates(
                 summary

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from gpt2.ra import gates
 from gpt2.reciprocal.gates import FLOOR, BoundedGate, PositiveGate, ReciprocalPair
 from tests.gpt2.reciprocal.models import build
 
@@ -66,4 +65,3 @@ def test_waking_reaches_every_pair():
     pairs = [module for module in model.modules() if isinstance(module, ReciprocalPair)]
     assert len(pairs) == 4
     assert all(pair.awake == 0.25 for pair in pairs)
-    assert len(gates(model)) == 8

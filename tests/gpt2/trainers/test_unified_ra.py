@@ -90,6 +90,14 @@ def without_times(run, kinds):
     return [{key: value for key, value in row.items() if key != "time_s"} for row in rows]
 
 
+def test_a_limited_cache_says_how_much_it_keeps(train):
+    outcome, _ = train(RA_STEP="V14", MAX_ITERS=4, **RA)
+    found = outcome.measured["reciprocal"]
+    # Two layers, 32 tokens of 32 numbers of 4 bytes, twice; 12 and a chunk of 2 stay.
+    assert found["cache"] == {"bytes": 2 * 2 * 14 * 32 * 4, "full_bytes": 2 * 2 * 32 * 32 * 4}
+    assert 0 < found["ra_gate"]["kept"]["mean"] < 1
+
+
 def test_looking_at_the_gates_changes_no_bit(train, final_weights, equal):
     train(RA_STEP="V6", **RA | {"LOG_INTERVAL": 1, "EVAL_INTERVAL": 1})
     train(RA_STEP="V6", **RA | {"LOG_INTERVAL": 20, "EVAL_INTERVAL": 20})
