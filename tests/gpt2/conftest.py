@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from gpt2.architectures import model_of
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import prepare
-from gpt2.model import GPT
-from gpt2.shape import shape_of
 from lib.arms import settings_of
 from lib.cli import ROOT, guarded
 from lib.runs import RunDirectory
@@ -53,7 +52,7 @@ def planned(configure, corpus):
         manifest = prepare(
             **data_arguments(settings), mirror=mirror or "/none", progress=lambda line: None
         )
-        model = GPT(shape_of(settings, manifest.vocab_size), torch.Generator().manual_seed(seed))
+        model = model_of(settings, manifest.vocab_size, seed)
         return SimpleNamespace(
             run=run, settings=settings, config=config, manifest=manifest, model=model.eval()
         )
