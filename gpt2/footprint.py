@@ -192,11 +192,11 @@ def _kept_by_step(config: Mapping[str, Any]) -> float:
     step = step_of(config)
     if step is None:
         return 0.0
-    more = {"stock": 0, "reciprocal": 1, "tied": 3}[step.attention] + step.restart
-    if step.feed_forward == "reciprocal":
-        more += step.expansion
-    more += 2 * (step.expansion - STANDARD_EXPANSION)
-    return more if step.twin_of is None else 2 * (step.expansion - STANDARD_EXPANSION)
+    more = 2 * (step.expansion - STANDARD_EXPANSION)
+    if step.twin_of is not None:
+        return more
+    more += {"stock": 0, "reciprocal": 1, "tied": 3}[step.attention] + step.restart
+    return more + (step.expansion if step.feed_forward == "reciprocal" else 0)
 
 
 def logit_bytes(config: Mapping[str, Any], speed: Speed, vocab_size: int, tokens: int) -> int:

@@ -23,9 +23,9 @@ def test_it_hands_the_steps_to_make(smoke, monkeypatch):
     assert command[5:] == wanted
 
 
-def test_what_make_would_expand_is_escaped(smoke):
-    made = AblationCoordinator([*STUDY, "--results-dir=/tmp/a$b"]).command()
-    assert "RESULTS_DIR=/tmp/a$$b" in made
+def test_what_make_would_expand_is_escaped(smoke, tmp_path):
+    made = AblationCoordinator([*STUDY, f"--results-dir={tmp_path}/a$b"]).command()
+    assert f"RESULTS_DIR={tmp_path}/a$$b" in made
 
 
 @pytest.mark.parametrize(
