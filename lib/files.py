@@ -31,13 +31,14 @@ def write_atomic_bytes(path: Path, data: bytes) -> bool:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    fsync_folder(target.parent)
+    fsync_path(target.parent)
     return True
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut: the entry is data of the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def fsync_path(path: Path) -> None:
+    """Have the disk hold a file, or a folder: the entry that a rename makes is data of the folder,
+    and survives a power cut only so."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -32,7 +32,7 @@ from gpt2.datasets.errors import (
     writing_failed,
 )
 from lib.cli import ROOT
-from lib.files import fsync_folder, sha256_file
+from lib.files import fsync_path, sha256_file
 
 Progress = Callable[[str], None]
 
@@ -87,7 +87,7 @@ def fetch(resource: Resource, cache: Path, mirror: str, progress: Progress) -> P
         _download(resource, url, part, progress)
     try:
         os.replace(part, target)
-        fsync_folder(target.parent)
+        fsync_path(target.parent)
     except OSError as error:
         raise writing_failed(error, target, resource.size) from error
     return target

@@ -22,7 +22,7 @@ from gpt2.exchange.errors import IO, USAGE, ExchangeError
 from gpt2.exchange.layouts import layout_of
 from gpt2.model import GPT
 from lib.console import size
-from lib.files import fsync_folder
+from lib.files import fsync_path
 
 # Beside the weights: texts.
 _BESIDE_WEIGHTS_BYTES = 4 << 20
@@ -114,21 +114,13 @@ def _partial(folder: Path) -> Iterator[Path]:
                 old.unlink()
             yield partial
             for path in partial.iterdir():
-                _to_disk(path)
-            fsync_folder(partial)
+                fsync_path(path)
+            fsync_path(partial)
             check_target(folder)
             os.replace(partial, folder)
-            fsync_folder(folder.parent)
+            fsync_path(folder.parent)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
     finally:
         os.close(held)
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

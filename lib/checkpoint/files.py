@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from lib.files import fsync_folder
+from lib.files import fsync_path
 
 LATEST_LINK = "latest.pt"
 BEST_LINK = "best.pt"
@@ -73,7 +73,7 @@ def set_aside(path: Path) -> Path:
     while (aside := path.with_name(f"{path.name}.bad{f'-{number}' * (number > 1)}")).exists():
         number += 1
     path.rename(aside)
-    fsync_folder(path.parent)
+    fsync_path(path.parent)
     return aside
 
 
@@ -86,7 +86,7 @@ def supersede(paths: Iterable[Path]) -> list[Path]:
         path.replace(place)
         places.append(place)
     if places:
-        fsync_folder(places[0].parent)
+        fsync_path(places[0].parent)
     return places
 
 

@@ -18,7 +18,7 @@ import torch
 from lib.checkpoint.archive import State, check_whole, header_of, read_header
 from lib.checkpoint.errors import CheckpointError, NotWritten
 from lib.checkpoint.files import lock_while_writing, temporary_path
-from lib.files import fsync_folder
+from lib.files import fsync_path
 
 # Room for what a zip and a pickle add to the tensors, and for others who write to the disk.
 SPACE_FACTOR = 1.1
@@ -81,7 +81,7 @@ def write_checked(path: Path, state: State, needed: int) -> Written:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    fsync_path(path.parent)
     return written
 
 

@@ -26,7 +26,7 @@ from lib.checkpoint.retention import BEST, EPOCH, LATEST, Tiers
 from lib.checkpoint.save import check_space, needed_bytes, write_checked
 from lib.checkpoint.snapshot import plan_copy
 from lib.console import size
-from lib.files import fsync_folder
+from lib.files import fsync_path
 
 FINAL_NAME = "final.pt"
 BEST_NAME = files.BEST_LINK
@@ -242,7 +242,7 @@ class CheckpointStore:
             else:
                 kept = {key: state[key] for key in final if key in state}
                 self._write_weights(best_path, kept | {"kind": WEIGHTS})
-        fsync_folder(self.folder)
+        fsync_path(self.folder)
         return self.weights()
 
     def _write_weights(self, path: Path, state: State) -> None:
@@ -253,7 +253,7 @@ class CheckpointStore:
     def _make_folder(self) -> None:
         if not self.folder.is_dir():
             self.folder.mkdir(parents=True)
-            fsync_folder(self.folder.parent)
+            fsync_path(self.folder.parent)
 
     def discard_training(self) -> int:
         """Delete all that is only for continuing, once final.pt is there; returns the bytes freed.
