@@ -6,10 +6,12 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 
 from lib.arms import settings_of
 from lib.cli import ROOT
 from lib.kconfig import Configuration, Tree, load_tree, override_layer, read_layer
+from lib.trackers import feed, lane
 
 # How long an example takes says nothing on a machine that does other things as well.
 hypothesis.settings.register_profile("bitterbench", deadline=None)
@@ -17,6 +19,27 @@ hypothesis.settings.load_profile("bitterbench")
 
 # A shell starts background work deaf to Ctrl+C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Several processes test at once. Threads of theirs that wait for one another on the same cores made
+# `make check-arch` take 2.4 times as long.
+ONE_THREAD = {"CPU_THREADS": 1}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Also after a test that trained with more."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def unhurried(monkeypatch) -> None:
+    """Trackers that have the time they need.
+
+    At the lowest priority, an import beside the busy processes of other tests takes minutes.
+    """
+    monkeypatch.setattr(lane, "NICENESS", 0)
+    monkeypatch.setattr(feed, "PATIENCE_S", 120.0)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +59,8 @@ def configure(tree, data_dir, tmp_path):
 
     def make(defconfig: str = "smoke", **overrides: object) -> Configuration:
         places = {"RESULTS_DIR": tmp_path / "results", "DATA_DIR": data_dir}
-        pairs = [(name, str(value)) for name, value in (places | overrides).items()]
+        options = ONE_THREAD | places | overrides
+        pairs = [(name, str(value)) for name, value in options.items()]
         layer = read_layer(ROOT / "defconfigs" / defconfig, defconfig)
         return tree.resolve([layer, override_layer(pairs)])
 

@@ -35,6 +35,7 @@ def experiment(tree, tmp_path_factory):
         "DROPOUT": "0.1",
         "GRADIENT_ACCUMULATION": 2,
         "MAX_ITERS": 40,
+        "CPU_THREADS": 1,
         "LOG_INTERVAL": 1,
         # Evaluations and saves take about as long as the training, so that kills hit them too.
         "EVAL_INTERVAL": 6,

@@ -22,7 +22,7 @@ LONGEST_S = 60
 
 
 @pytest.fixture
-def results(configure, one_run, tmp_path):
+def results(configure, one_run, tmp_path, unhurried):
     """Two runs of a few rows, tracked; returns their folder and the environment of a command."""
     settings = one_run(TRACKER="tensorboard,trackio")
     for name in ("custom-pystdlib-adamw-s1-00000001", "custom-pystdlib-adamw-s2-00000002"):

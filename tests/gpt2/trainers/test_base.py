@@ -77,7 +77,7 @@ def test_looking_changes_nothing(train, final_weights, equal, change, dropout):
 
 
 @pytest.mark.slow
-def test_trackers_change_nothing(train, final_weights, equal):
+def test_trackers_change_nothing(train, final_weights, equal, unhurried):
     train(DROPOUT="0.2", TRACKER="none")
     _, run = train(DROPOUT="0.2", TRACKER="tensorboard,wandb,trackio", WANDB_OFFLINE="y")
     assert equal(*final_weights)

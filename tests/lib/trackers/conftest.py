@@ -8,7 +8,6 @@ import pytest
 
 from lib.cli import ROOT
 from lib.metrics import MetricsWriter
-from lib.trackers import lane
 from lib.trackers.feed import Feed
 from lib.trackers.lane import Lane
 from lib.trackers.protocol import Job
@@ -103,7 +102,7 @@ def said():
 
 
 @pytest.fixture
-def fakes(job, said):
+def fakes(job, said, unhurried):
     """fakes("raise at row", ...): a feed of trackers a, b, ... that behave so."""
 
     started = []
@@ -156,13 +155,7 @@ def processes(job):
 
 
 @pytest.fixture
-def prompt(monkeypatch):
-    """Trackers of normal priority: at the lowest, an import beside busy processes takes minutes."""
-    monkeypatch.setattr(lane, "NICENESS", 0)
-
-
-@pytest.fixture
-def track(job, said, prompt):
+def track(job, said, unhurried):
     """track("wandb", ...): send the rows that are in the file to real trackers, to the end."""
     from lib.trackers import TRACKERS
 

@@ -21,6 +21,31 @@ from lib.trackers import lane
 TROUBLE = [f"{what} at {where}" for what in ("raise", "exit", "die") for where in ("start", "row")]
 TROUBLE += ["raise at close", "die at close", "garble at row"]
 HANGS = {"hang at start": 0, "hang at row": 0, "hang at close": 25}
+LONGEST_S = 60
+# As it is without the fixture that the other tests have.
+NICENESS = lane.NICENESS
+
+
+@pytest.fixture
+def wait_until():
+    """wait_until(feed, condition): listen to the trackers until it holds."""
+
+    def go(feed, condition):
+        deadline = time.monotonic() + LONGEST_S
+        while not condition():
+            assert time.monotonic() < deadline
+            feed.check()
+            time.sleep(0.02)
+
+    return go
+
+
+@pytest.fixture
+def has(job, got):
+    """has("a", 25): whether a fake has written so many rows."""
+    return lambda name, number: (
+        (job.folder / f"{name}.jsonl").is_file() and len(got(name)[0]) == number
+    )
 
 
 def test_every_tracker_gets_every_row(fakes, got, rows, write, said, processes):
@@ -33,29 +58,24 @@ def test_every_tracker_gets_every_row(fakes, got, rows, write, said, processes):
     assert processes() == []
 
 
-def test_rows_are_sent_while_the_run_writes_them(fakes, got, job, rows, said):
+def test_rows_are_sent_while_the_run_writes_them(fakes, got, job, rows, said, has, wait_until):
     with MetricsWriter(job.metrics, resume_step=0) as metrics, fakes("good") as feed:
-        deadline = time.monotonic() + 60
         for number, row in enumerate(rows[:3], start=1):
             metrics.row(**row)
-            while not (job.folder / "a.jsonl").is_file() or len(got("a")[0]) < number:
-                assert time.monotonic() < deadline
-                feed.check()
-                time.sleep(0.02)
+            wait_until(feed, lambda number=number: has("a", number))
         for row in rows[3:]:
             metrics.row(**row)
     assert got("a") == (rows, "closed")
     assert said == []
 
 
-def test_a_row_that_is_half_written_waits_for_its_other_half(fakes, got, job, rows):
+def test_a_row_that_is_half_written_waits_for_its_other_half(
+    fakes, got, job, rows, has, wait_until
+):
     first, second = (json.dumps(row) for row in rows[:2])
     job.metrics.write_text(first + "\n" + second[:20])
     feed = fakes("good")
-    deadline = time.monotonic() + 30
-    while not (job.folder / "a.jsonl").is_file() or not got("a")[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(feed, lambda: has("a", 1))
     with open(job.metrics, "a") as file:
         file.write(second[20:] + "\n")
     feed.close(succeeded=True)
@@ -81,31 +101,28 @@ def test_a_tracker_that_breaks_is_one_sentence_and_the_others_go_on(
 
 @pytest.mark.parametrize(("behaviour", "there"), HANGS.items())
 def test_a_tracker_that_hangs_holds_the_end_up_for_a_bounded_time(
-    fakes, got, rows, write, said, behaviour, there, processes
+    fakes, got, rows, write, said, behaviour, there, processes, has, wait_until
 ):
     write(rows)
     feed = fakes(behaviour, "good")
+    wait_until(feed, lambda: has("b", 25) and (there == 0 or has("a", there)))
     start = time.monotonic()
-    feed.close(succeeded=True, patience_s=1.0)
+    feed.close(succeeded=True, patience_s=2.0)
     assert time.monotonic() - start < 20
     assert got("b") == (rows, "closed")
     sentence = said.only()
     assert len(rows) == 25
-    assert f"tracker a is off: not done 1 s after the run: {there} of 25 rows" in sentence
+    assert f"tracker a is off: not done 2 s after the run: {there} of 25 rows" in sentence
     assert processes() == []
 
 
 def test_a_tracker_that_hangs_is_noticed_while_the_run_goes_on(
-    fakes, rows, write, said, monkeypatch, processes
+    fakes, rows, write, said, monkeypatch, processes, wait_until
 ):
     monkeypatch.setattr(lane, "SILENCE_S", 0.5)
     write(rows)
     feed = fakes("hang at row")
-    deadline = time.monotonic() + 30
-    while not said:
-        assert time.monotonic() < deadline
-        feed.check()
-        time.sleep(0.02)
+    wait_until(feed, lambda: said)
     assert "tracker a is off: no sign of life for 0.5 s" in said[0]
     assert processes() == []
     feed.check()
@@ -114,14 +131,12 @@ def test_a_tracker_that_hangs_is_noticed_while_the_run_goes_on(
 
 
 def test_a_slow_tracker_holds_nobody_up_and_what_is_missing_is_counted(
-    fakes, got, rows, write, said, processes
+    fakes, rows, write, said, processes, has, wait_until
 ):
     write(rows * 20)
     feed = fakes("dawdle at row", "good")
-    for _ in range(3):
-        feed.check()
+    wait_until(feed, lambda: has("b", 20 * len(rows)))
     feed.close(succeeded=True, patience_s=1.5)
-    assert len(got("b")[0]) == 20 * len(rows)
     sentence = said.only()
     assert f" of {20 * len(rows)} rows are there" in sentence
     assert processes() == []
@@ -161,13 +176,12 @@ def test_ctrl_c_while_the_end_is_waited_for_leaves_no_process(fakes, rows, write
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
-def test_signals_that_the_whole_job_gets_are_the_trainers(fakes, got, rows, write, number):
+def test_signals_that_the_whole_job_gets_are_the_trainers(
+    fakes, got, job, rows, write, number, wait_until
+):
     write(rows[:5])
     feed = fakes("good")
-    deadline = time.monotonic() + 30
-    while len(list(feed._lanes[0]._job.folder.glob("a.jsonl"))) == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(feed, (job.folder / "a.jsonl").exists)
     os.kill(feed._lanes[0]._process.pid, number)
     write(rows, resume_step=rows[4]["step"])
     feed.close(succeeded=True)
@@ -185,14 +199,12 @@ def test_ctrl_c_in_the_terminal_is_for_the_trainer_alone(fakes, rows, write):
     assert session == os.getsid(0)
 
 
-def test_its_process_has_the_lowest_priority(fakes, rows, write):
+def test_its_process_has_the_lowest_priority(fakes, rows, write, monkeypatch, wait_until):
+    monkeypatch.setattr(lane, "NICENESS", NICENESS)
     write(rows)
     feed = fakes("hang at row")
     pid = feed._lanes[0]._process.pid
-    deadline = time.monotonic() + 30
-    while os.getpriority(os.PRIO_PROCESS, pid) != 19:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(feed, lambda: os.getpriority(os.PRIO_PROCESS, pid) == 19)
     feed.close(succeeded=True, patience_s=0)
 
 

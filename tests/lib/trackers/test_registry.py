@@ -131,7 +131,9 @@ def test_a_run_that_is_computed_again_is_another_one_on_a_server(one_run, tmp_pa
     assert (job.run, job.id) == ("a-run-0123abcd", "a-run-0123abcd.2")
 
 
-def test_an_open_feed_sends_what_the_options_say(one_run, tmp_path, rows, write, job, said):
+def test_an_open_feed_sends_what_the_options_say(
+    one_run, tmp_path, rows, write, job, said, unhurried
+):
     run = RunDirectory(job.folder)
     write(rows)
     with open_feed(one_run(TRACKER="trackio,tensorboard"), run, said.append):

@@ -16,7 +16,7 @@ from tests.lib.trackers.wandb_server import WandbServer
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch, tmp_path, prompt):
+def nobody(monkeypatch, tmp_path, unhurried):
     """Nobody is logged in, and the home folder shows what is written there."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "NETRC"):
         monkeypatch.delenv(name, raising=False)
