@@ -153,8 +153,7 @@ def layer_bytes(config: Mapping[str, Any], speed: Speed, kernel: str) -> int:
         # In float32 whatever the autocast, and so are its own queries and keys.
         kept += FLOAT32_BYTES * (weights + 2 * width)
     elif kernel == "evicting":
-        # Scores, weights, and the weights of the columns that are left, in float32.
-        kept += 3 * FLOAT32_BYTES * weights
+        kept += heads * length * _kept_of_a_weight(config, item, has_dropout) + length
     elif kernel == "blocked":
         keys = heads * (length + min(BLOCK_ROWS, length)) // 2
         kept += keys * (item + has_dropout)
@@ -185,6 +184,16 @@ def _kept_by_feed_forward(shape: Shape) -> float:
         return 4 * hidden
     # The gradient of ReLU is known from what it gives.
     return hidden if shape.activation == "relu" else 2 * hidden
+
+
+def _kept_of_a_weight(config: Mapping[str, Any], item: int, has_dropout: bool) -> int:
+    """What an evicting attention keeps of one of its weights, in bytes."""
+    step = step_of(config)
+    assert step is not None
+    # The weight in float32, and what multiplies the value; with dropout its mask, and for the
+    # gradient of a learned size what dropout left.
+    is_kept_dropped = has_dropout and step.eviction == "learned"
+    return FLOAT32_BYTES * (1 + has_dropout + is_kept_dropped) + item
 
 
 def _kept_by_step(config: Mapping[str, Any]) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from .columns import MEMORY, TIME, Column
 from .formats import MISSING, count, listing, whole
+from .refusals import refusals
 from .scoreboard import Row, Scoreboard
 from .statistics import Estimate
-from .study import refusals
 from .terminal import aligned, lines_of, table_width, wrapped
 
 DAGGER = "#"

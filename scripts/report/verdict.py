@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from . import effects, formats, gates, study
 from .load import Run
+from .refusals import refusals
 from .scoreboard import Row, Scoreboard, differences
 from .statistics import RUNS_FOR_AN_INTERVAL, Estimate
 
@@ -228,7 +229,7 @@ def _study_cautions(board: Scoreboard) -> list[str]:
     """What a matrix of the reciprocal attention study leaves unsaid, and what it cannot say."""
     rows = [row for each in (board, *board.others) for row in each.rows]
     compared = [study.step_of(row.arm) for row in rows if row.is_step and row.cells["effect"].n]
-    found = study.refusals(board) + study.meaning(step for step in compared if step is not None)
+    found = refusals(board) + study.meaning(step for step in compared if step is not None)
     forced = [row.arm for row in rows if gates.was_forced(row.done)]
     if forced:
         found.append(

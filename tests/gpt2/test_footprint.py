@@ -74,7 +74,12 @@ ARCHITECTURES = {
     "qknorm": {"ARCH_PRESET": "custom", "QK_NORM": "y"},
     **{
         name: {"ARCHITECTURE": "unified-ra", "RA_STEP": name}
-        for name in ("V1", "V2", "V3", "V6", "V10", "RT", "V0c", "V0c-V10")
+        for name in ("V1", "V2", "V3", "V6", "V10", "RT", "V0c", "V0c-V10", "V14", "V15", "V18")
+    },
+    "V14 kv": {"ARCHITECTURE": "unified-ra", "RA_STEP": "V14", "RA_EVICTION": "kv"},
+    **{
+        f"{name} dropout": {"ARCHITECTURE": "unified-ra", "RA_STEP": name, "DROPOUT": "0.1"}
+        for name in ("V14", "V15")
     },
 }
 
@@ -89,7 +94,8 @@ def test_a_block_of_any_architecture_keeps_what_the_formula_says(one_run, dtype,
         config = one_run(N_LAYER=layers, **sizes)
         model = model_of(config, 8, 0).train()
         prepare_model(model, speed)
-        return kept_bytes(model, speed, length), layer_bytes(config, speed, "flash")
+        kernel = attention_in_use(model, speed, "cpu")
+        return kept_bytes(model, speed, length), layer_bytes(config, speed, kernel)
 
     (two, _), (four, formula) = kept(2), kept(4)
     assert formula == pytest.approx((four - two) / 2 / length, rel=0.1)

@@ -35,7 +35,7 @@ STUDY = (
         mechanism="study: what is refused is said, with the command that mends it",
         defect="an empty cell is all",
         file="scripts/report/verdict.py",
-        original="found = study.refusals(board) + study.meaning(",
+        original="found = refusals(board) + study.meaning(",
         replacement="found = study.meaning(",
         test=f"{TESTS}/test_study.py::test_a_caution_names_the_missing_control_and_its_command",
     ),

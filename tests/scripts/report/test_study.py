@@ -10,6 +10,7 @@ from scripts.matrix.expand import with_controls
 from scripts.report import scoreboard_text, study
 from scripts.report.frames import runs as frame_of_runs
 from scripts.report.load import load_matrix
+from scripts.report.refusals import NAMED, refusals
 from scripts.report.scoreboard import Scoreboard
 from scripts.report.verdict import cautions
 
@@ -126,7 +127,7 @@ def test_a_seed_that_the_twin_never_had_is_said(results, study_of):
     plan = json.loads((folder / "matrix.json").read_text())
     gone = [r for r in plan["runs"] if (r["arm"], r["seed"]) != ("adamw V0c-V3", 1338)]
     (folder / "matrix.json").write_text(json.dumps(plan | {"runs": gone}))
-    assert study.refusals(board_of(folder)) == [
+    assert refusals(board_of(folder)) == [
         "Nothing is compared where the plain twin is not planned: adamw V0c-V3 of adamw V3 "
         "(seed 1338). Give all arms the same SEEDS."
     ]
@@ -134,15 +135,15 @@ def test_a_seed_that_the_twin_never_had_is_said(results, study_of):
 
 def test_an_arm_that_is_no_step_is_refused_where_the_plan_calls_it_one(results, study_of):
     board = board_of(study_of(results, 1, controls=TWINS | {"adamw V0": None}))
-    (found,) = study.refusals(board)
+    (found,) = refusals(board)
     assert found.startswith("adamw V0 stands here without its plain twin, so neither")
 
 
 def test_many_missing_controls_are_not_a_wall(results, study_of):
     arms = {f"adamw V{k}": 1.6 for k in range(1, 11)}
     board = board_of(study_of(results, 1, losses=arms, controls=dict.fromkeys(arms)))
-    found = study.refusals(board)
-    assert len(found) == study.NAMED + 1
+    found = refusals(board)
+    assert len(found) == NAMED + 1
     assert "4 further steps" in found[-1]
 
 
