@@ -41,6 +41,16 @@ class _Epoch(NamedTuple):
     ends: NDArray[np.int64]
 
 
+def require_a_window(stream: TokenStream, block_size: int) -> None:
+    """Raise DataError if not one window of `block_size` inputs and their targets fits."""
+    if len(stream) < block_size + 1:
+        raise DataError(
+            f"The {stream.name} split has {len(stream):,} tokens; BLOCK_SIZE={block_size} "
+            f"needs {block_size + 1:,}. Set BLOCK_SIZE <= {len(stream) - 1}, or use a longer text.",
+            USAGE,
+        )
+
+
 class TrainSampler:
     """Micro-batch number `index` of an endless, reproducible walk through a split.
 
@@ -54,13 +64,7 @@ class TrainSampler:
         """
         assert block_size > 0, block_size
         assert batch_size > 0, batch_size
-        if len(stream) < block_size + 1:
-            raise DataError(
-                f"The {stream.name} split has {len(stream):,} tokens; BLOCK_SIZE={block_size} "
-                f"needs {block_size + 1:,}. Set BLOCK_SIZE <= {len(stream) - 1}, or use a longer "
-                "text.",
-                USAGE,
-            )
+        require_a_window(stream, block_size)
         self._stream = stream
         self._block_size = block_size
         self._batch_size = batch_size

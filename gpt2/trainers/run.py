@@ -8,6 +8,7 @@ import torch
 
 from gpt2.budget import check_fit, micro_batch, total_steps
 from gpt2.datasets import open_dataset, verify
+from gpt2.datasets.sampler import require_a_window
 from gpt2.exchange.initial import initial_weights
 from gpt2.execution import find_facts, set_up
 from gpt2.instruments import measured_matmul
@@ -90,6 +91,8 @@ def train_run(
     settings = settings | {"DTYPE": speed.dtype}
     # A byte that changed on the disk since the preparation would train on something else.
     verify(dataset)
+    # Before anything of that length is computed.
+    require_a_window(dataset.train, settings["BLOCK_SIZE"])
     check_fit(settings, total_steps(settings, len(dataset.train)))
     run.add_provenance(
         {
