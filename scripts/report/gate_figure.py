@@ -71,7 +71,8 @@ def _panel(
             axes.axvline(step, color=looks[arm].colour, zorder=1, **WAKING)
     axes.set_xlim(0, 1.03 * max(curve.points[panel.kind][-1][0] for curve in with_line))
     # From zero on, so that a drift of a hundredth does not look like one of a half.
-    axes.set_ylim(bottom=0)
+    # With room above: the margin of equal values would be none.
+    axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
     counting_x(axes)
     axes.set_title(panel.title)
     axes.set_xlabel("optimizer steps")
