@@ -12,7 +12,7 @@ check-quick: setup-dev lint ## The same without the slow tests
 
 .PHONY: check-arch
 check-arch: setup-dev ## Every architecture: causal, counted, saved and loaded as it is (2 minutes)
-	@$(PYTHON) -m pytest $(in_parallel) tests/architectures
+	@$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist worksteal tests/architectures
 
 .PHONY: check-mutants
 check-mutants: setup-dev ## Does a named test fail without each mechanism? (TARGET=spam: only those)

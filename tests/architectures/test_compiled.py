@@ -10,6 +10,7 @@ import warnings
 import pytest
 import torch
 
+from gpt2.reciprocal.steps import STEPS
 from tests.architectures.cases import CASES
 from tests.architectures.test_architectures import assert_causal, every_case
 
@@ -32,7 +33,9 @@ def assert_compiles(model, text, backend: str) -> None:
 
 @every_case
 def test_a_token_never_changes_what_came_before_it(build, text, case):
-    model = build(case, DROPOUT="0.0").double().eval()
+    # The chunks of an evicting attention are unrolled: a layer takes four seconds.
+    evicts = STEPS.get(case.split()[0], STEPS["V0"]).eviction != "none"
+    model = build(case, DROPOUT="0.0", N_LAYER=1 if evicts else 2).double().eval()
     assert_compiles(model, text[0].expand(16, 16).contiguous(), "aot_eager")
 
 
