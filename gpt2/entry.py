@@ -2,7 +2,9 @@
 
 Python then puts `gpt2/` on its search path, not the folder above, where the packages `lib` and
 `gpt2` live. So the program starts itself once more as a module, in the same process, with the
-folder above on PYTHONPATH; the search path is nowhere edited. A program begins with
+folder above on PYTHONPATH; the search path is nowhere edited. It is this file that then runs the
+module, because Ctrl+C while a program imports what it needs is no reason for a traceback. A program
+begins with
 
     if __name__ == "__main__" and not __package__:
         from entry import run_as_module
@@ -10,12 +12,13 @@ folder above on PYTHONPATH; the search path is nowhere edited. A program begins 
         run_as_module("gpt2.train")
 
 The working directory stays the caller's; paths in the configuration start at the root anyway.
-Imports nothing of the project.
 """
 
 import importlib.util
 import os
+import runpy
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,7 +44,7 @@ def run_as_module(module: str) -> NoReturn:
     path = f"{root}{os.pathsep}{inherited}" if inherited else root
     options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
     # -P, because a folder `lib` or `gpt2` in the working directory must not take our place.
-    command = [sys.executable, *options, "-P", "-m", module, *sys.argv[1:]]
+    command = [sys.executable, *options, "-P", "-m", "gpt2.entry", module, *sys.argv[1:]]
     sys.stdout.flush()
     os.execve(sys.executable, command, os.environ | {"PYTHONPATH": path})
 
@@ -49,3 +52,18 @@ def run_as_module(module: str) -> NoReturn:
 def _refuse(what: str) -> NoReturn:
     print(f"{what} Run `make setup`, which fills .venv, and use .venv/bin/python.", file=sys.stderr)
     sys.exit(2)
+
+
+def run_module(arguments: Sequence[str]) -> int:
+    """Run the module that is the first argument, with the others as its own."""
+    module, *rest = arguments
+    sys.argv = [module, *rest]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
+
+
+if __name__ == "__main__":
+    # Only here: a program started by its path finds no `lib` yet.
+    from lib.cli import guarded
+
+    sys.exit(guarded(run_module, sys.argv[1:]))

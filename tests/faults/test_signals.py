@@ -70,7 +70,10 @@ def test_under_nohup_it_outlives_its_terminal(training, tmp_path):
 
 def test_before_the_training_it_leaves_without_a_traceback(training):
     child = training.start()
-    time.sleep(0.7)
+    deadline = time.monotonic() + 60
+    while not training.run.path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     os.killpg(child.pid, signal.SIGINT)
     output, _ = child.communicate(timeout=30)
     assert child.returncode == 130, output

@@ -32,6 +32,7 @@ def tree(tmp_path):
         (root / package).mkdir(parents=True)
         (root / package / "__init__.py").write_text("")
     shutil.copy(ROOT / "gpt2" / "entry.py", root / "gpt2")
+    shutil.copy(ROOT / "lib" / "cli.py", root / "lib")
     (root / "gpt2" / "program.py").write_text(PROGRAM)
     return root
 
@@ -65,6 +66,14 @@ def test_a_path_of_the_caller_is_kept(tree, tmp_path):
     program = tree / "gpt2" / "program.py"
     program.write_text(PROGRAM.replace("import lib", "import extra\nimport lib"))
     assert run(program, tree, environ={"PYTHONPATH": str(tmp_path)}).returncode == 7
+
+
+def test_ctrl_c_while_it_imports_is_no_traceback(tree, tmp_path):
+    program = tree / "gpt2" / "program.py"
+    program.write_text(PROGRAM.replace("import lib", "raise KeyboardInterrupt"))
+    answer = run(program, tmp_path)
+    assert (answer.returncode, answer.stdout) == (130, "")
+    assert answer.stderr == "Interrupted.\n"
 
 
 def test_a_missing_package_names_the_remedy(monkeypatch, capsys):
