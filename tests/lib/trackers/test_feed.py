@@ -131,12 +131,13 @@ def test_a_tracker_that_hangs_is_noticed_while_the_run_goes_on(
 
 
 def test_a_slow_tracker_holds_nobody_up_and_what_is_missing_is_counted(
-    fakes, rows, write, said, processes, has, wait_until
+    fakes, got, rows, write, said, processes, has, wait_until
 ):
     write(rows * 20)
     feed = fakes("dawdle at row", "good")
     wait_until(feed, lambda: has("b", 20 * len(rows)))
     feed.close(succeeded=True, patience_s=1.5)
+    assert len(got("b")[0]) == 20 * len(rows)
     sentence = said.only()
     assert f" of {20 * len(rows)} rows are there" in sentence
     assert processes() == []
