@@ -51,7 +51,8 @@ def _build_whole(
     folder: Path, dataset: str, material: Material, progress: Progress, shard_tokens: int
 ) -> Manifest:
     """A text in memory: made in one go, or not at all."""
-    train, validation = (Pieces(texts) for texts in split_pieces(material.pieces))
+    splits = split_pieces(material.pieces, material.validation_pct)
+    train, validation = (Pieces(texts) for texts in splits)
     size = sum(len(piece.encode("utf-8")) for piece in material.pieces)
     progress(f"tokenising {size:,} bytes ({material.tokenizer.info.name})")
     parts = [Part("train", train, None, False), Part("validation", validation, None, False)]
@@ -115,9 +116,9 @@ def _build_stream(
     return manifest
 
 
-def split_pieces(pieces: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The first nine tenths of the characters, and the rest; the cut may fall inside a piece."""
-    cut = sum(map(len, pieces)) * 9 // 10
+def split_pieces(pieces: Sequence[str], validation_pct: int) -> tuple[list[str], list[str]]:
+    """The first characters, and the last `validation_pct`; the cut may fall inside a piece."""
+    cut = sum(map(len, pieces)) * (100 - validation_pct) // 100
     train: list[str] = []
     validation: list[str] = []
     for piece in pieces:

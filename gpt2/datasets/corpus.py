@@ -45,6 +45,8 @@ class Material:
     pieces: list[str]
     tokenizer: Tokenizer
     source: dict[str, Any]
+    # Of the characters, at the end of the text.
+    validation_pct: int = 10
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,14 @@ STAMP_TESTS = "tests/gpt2/datasets/test_stamps.py"
 
 DATA = (
     Mutant(
+        mechanism="embedded corpus: the pinned bytes alone",
+        defect="whatever the archive holds",
+        file="gpt2/datasets/pystdlib.py",
+        original="        if digest.hexdigest() != SHA256:\n",
+        replacement="        if False:\n",
+        test="tests/gpt2/datasets/test_pystdlib.py::test_another_text_is_refused",
+    ),
+    Mutant(
         mechanism="order of an epoch: the shards come in a random order",
         defect="in the order of their numbers, in every epoch",
         file=SAMPLER,

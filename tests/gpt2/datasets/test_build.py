@@ -34,7 +34,7 @@ def everything(stream):
 
 @given(st.lists(st.text()))
 def test_the_split_is_contiguous_and_loses_nothing(pieces):
-    train, validation = split_pieces(pieces)
+    train, validation = split_pieces(pieces, 10)
     text = "".join(pieces)
     assert "".join(train) == text[: len(text) * 9 // 10]
     assert "".join(validation) == text[len(text) * 9 // 10 :]

@@ -88,14 +88,6 @@ def test_a_changed_text_is_not_mixed_in(text):
         prepare_text(text)
 
 
-def test_another_python_keeps_the_prepared_library(tmp_path, monkeypatch):
-    manifest = prepare("pystdlib", tmp_path, "", None, None, lambda line: None)
-    monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
-    told = []
-    assert prepare("pystdlib", tmp_path, "", None, None, told.append) == manifest
-    assert "this is Python 3.99.0; it is kept" in told[0]
-
-
 def test_an_unknown_dataset_is_told(tmp_path):
     with pytest.raises(DataError, match="DATASET=enwik8 is unknown") as caught:
         prepare("enwik8", tmp_path, "", None, None, lambda line: None)

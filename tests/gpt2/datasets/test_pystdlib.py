@@ -1,11 +1,13 @@
-import platform
-import sysconfig
+import hashlib
+import zipfile
+from dataclasses import replace
 
 import pytest
 
+from gpt2.datasets import open_dataset, prepare, pystdlib
 from gpt2.datasets.corpus import Request
-from gpt2.datasets.errors import IO, MISSING, DataError
-from gpt2.datasets.pystdlib import MAX_BYTES, PyStdlib, select
+from gpt2.datasets.errors import CORRUPT, IO, DataError
+from gpt2.datasets.pystdlib import ARCHIVE, LICENSE, PyStdlib, modules
 
 
 @pytest.fixture
@@ -13,56 +15,60 @@ def request_of(tmp_path):
     return Request("pystdlib", tmp_path, "", None, None)
 
 
-def test_the_running_library_is_enough_text(request_of):
+def test_the_text_is_the_pinned_one_whatever_the_interpreter(request_of):
     material = PyStdlib().load(request_of, lambda line: None)
-    size = sum(len(piece.encode()) for piece in material.pieces)
-    assert 0.8 * MAX_BYTES < size <= MAX_BYTES
-    assert len(material.pieces) == material.source["files"] > 30
-    assert material.source["python"] == platform.python_version()
+    text = "".join(material.pieces).encode()
+    # Computed with unzip -p and sha256sum.
+    digest = "8ab2ee7375c5cb3396c4a46575e1bd717a1e8c1df13c278198cdc0839e0c1544"
+    assert len(text) == 6_482_940
+    assert hashlib.sha256(text).hexdigest() == digest
+    assert len(material.pieces) == material.source["files"] == 355
     assert material.tokenizer.info.name == "bytes"
-    again = PyStdlib().load(request_of, lambda line: None)
-    assert again.source == material.source
-    assert again.pieces == material.pieces
 
 
-def test_the_order_is_mixed_and_fixed(tmp_path):
-    for name in "abcdefgh":
-        (tmp_path / f"{name}.py").write_text(name)
-    order = [name for name, _ in select(tmp_path)]
-    # By SHA-256 of the names, computed with sha256sum.
-    assert order == ["e.py", "g.py", "d.py", "b.py", "h.py", "c.py", "f.py", "a.py"]
+def test_a_small_model_has_an_epoch_of_five_million_tokens(tmp_path):
+    prepare("pystdlib", tmp_path, "", None, None, lambda line: None)
+    dataset = open_dataset(tmp_path / "pystdlib")
+    assert len(dataset.train) >= 5_000_000
+    assert 150_000 < len(dataset.validation) < 250_000
+    # Of the prepared data: what the quickstart of every machine trains on.
+    assert dataset.manifest.hash[:16] == "29f291fea3a6b526"
 
 
-def test_only_whole_modules_up_to_the_limit(tmp_path):
-    for name in "abcdefgh":
-        (tmp_path / f"{name}.py").write_text("x" * 10)
-    assert len(select(tmp_path, max_bytes=35)) == 3
-    assert len(select(tmp_path, max_bytes=30)) == 3
-    assert len(select(tmp_path, max_bytes=80)) == 8
+def test_the_archive_holds_whole_modules_and_the_licence():
+    names = [name for name, _ in modules(ARCHIVE)]
+    assert names == sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    assert all(name.endswith(".py") for name in names)
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        assert b"PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in archive.read(LICENSE)
 
 
-def test_other_files_and_folders_are_left_out(tmp_path):
-    (tmp_path / "module.py").write_text("text")
-    (tmp_path / "latin.py").write_bytes(b"# caf\xe9")
-    (tmp_path / "data.txt").write_text("text")
-    (tmp_path / "package.py").mkdir()
-    assert select(tmp_path) == [("module.py", "text")]
-
-
-def test_a_library_without_sources_is_told(tmp_path, request_of, monkeypatch):
-    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"stdlib": str(tmp_path)})
-    with pytest.raises(DataError, match="no Python sources") as caught:
+def test_another_text_is_refused(tmp_path, request_of, monkeypatch):
+    other = tmp_path / "pystdlib.zip"
+    with zipfile.ZipFile(ARCHIVE) as archive, zipfile.ZipFile(other, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, archive.read(name).replace(b"import os\n", b"import os\r\n"))
+    monkeypatch.setattr(pystdlib, "modules", lambda archive: modules(other))
+    with pytest.raises(DataError, match="not the archive of this version.*git checkout") as caught:
         PyStdlib().load(request_of, lambda line: None)
-    assert caught.value.exit_status == MISSING
+    assert caught.value.exit_status == CORRUPT
 
 
-def test_an_unreadable_module_is_named(tmp_path, monkeypatch):
-    (tmp_path / "module.py").write_text("text")
-
-    def refuse(self):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(type(tmp_path), "read_bytes", refuse)
-    with pytest.raises(DataError, match="module.py: Permission denied") as caught:
-        select(tmp_path)
+def test_a_damaged_and_a_missing_archive_are_named(tmp_path):
+    cut = tmp_path / "pystdlib.zip"
+    cut.write_bytes(ARCHIVE.read_bytes()[:-1000])
+    with pytest.raises(DataError, match="not the archive of this version"):
+        modules(cut)
+    cut.unlink()
+    with pytest.raises(DataError, match="pystdlib.zip: No such file") as caught:
+        modules(cut)
     assert caught.value.exit_status == IO
+
+
+def test_a_folder_that_an_earlier_version_prepared_is_refused(request_of):
+    manifest = prepare("pystdlib", request_of.data_dir, "", None, None, lambda line: None)
+    of_before = replace(manifest, source={"python": "3.11.2", "sha256": "0" * 64})
+    PyStdlib().check(manifest, request_of, lambda line: None)
+    with pytest.raises(DataError, match="library of Python 3.11.2.*Delete the folder") as caught:
+        PyStdlib().check(of_before, request_of, lambda line: None)
+    assert caught.value.exit_status == CORRUPT
