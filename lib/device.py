@@ -27,6 +27,10 @@ class Device:
     name: str
     memory_bytes: int | None
     count: int
+    """Devices that the run uses, not those that are visible: under a lease, one of four GPUs is
+    the same machine as a single one."""
+    uuid: str | None = None
+    """What tells a GPU from its neighbours in the machine; None for a processor."""
 
     @property
     def torch_name(self) -> str:
@@ -46,12 +50,12 @@ def gpu_kind() -> str | None:
 
 
 def present_device() -> Device:
-    """The best device of this machine: its first GPU, or its processor."""
+    """The best device of this machine: its current GPU (the first visible), or its processor."""
     kind = gpu_kind()
     if kind is None:
         return processor()
-    properties = torch.cuda.get_device_properties(0)
-    return Device(kind, properties.name, properties.total_memory, torch.cuda.device_count())
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return Device(kind, properties.name, properties.total_memory, 1, str(properties.uuid))
 
 
 def processor() -> Device:
@@ -88,7 +92,7 @@ def has_bfloat16(device: Device) -> bool:
 
 def compute_capability(device: Device) -> tuple[int, int] | None:
     """NVIDIA's number for the kind of its processors, such as (9, 0); None for other devices."""
-    return torch.cuda.get_device_capability(0) if device.kind == "cuda" else None
+    return torch.cuda.get_device_capability() if device.kind == "cuda" else None
 
 
 def check_bfloat16(device: Device) -> None:

@@ -128,7 +128,7 @@ def open_monitor(device: Device) -> Monitor:
     """The monitor of the GPU that torch uses; a silent one where there is none to ask."""
     if device.kind == "cpu":
         return Silent("a processor has no memory of its own")
-    address = pci_address(torch.cuda.get_device_properties(0))
+    address = pci_address(torch.cuda.get_device_properties(torch.cuda.current_device()))
     return open_nvidia(address) if device.kind == "cuda" else open_amd(address)
 
 

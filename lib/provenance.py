@@ -80,7 +80,7 @@ def _details(device: Device) -> dict[str, Any]:
     }
     if device.kind == "cpu":
         return details
-    properties = torch.cuda.get_device_properties(0)
+    properties = torch.cuda.get_device_properties(torch.cuda.current_device())
     return details | {
         # Of an AMD GPU the architecture has a name ("gfx942"), and no such number.
         "capability": properties.gcnArchName

@@ -8,34 +8,40 @@ import numpy as np
 import torch
 
 
-def random_state() -> dict[str, Any]:
-    """Where the global streams of PyTorch (processor and every GPU), Python and numpy stand.
+def device_generator(device: str) -> torch.Generator:
+    """PyTorch's own generator of the device that this process uses ("cpu" or "cuda")."""
+    if device == "cpu":
+        return torch.default_generator
+    return torch.cuda.default_generators[torch.cuda.current_device()]
 
+
+def random_state(device: str) -> dict[str, Any]:
+    """Where the global streams of PyTorch, Python and numpy stand.
+
+    Of PyTorch: the stream of the processor and, where `device` is a GPU, the stream of the GPU
+    that this process uses. A GPU that is only visible does not count: a run that is continued
+    under another lease sees another number of them.
     Plain containers and tensors, as `torch.load(weights_only=True)` accepts them.
     """
     name, keys, *rest = np.random.get_state(legacy=True)
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "device": None if device == "cpu" else device_generator(device).get_state(),
         "python": random.getstate(),
         "numpy": [name, keys.tolist(), *rest],
     }
 
 
-def restore_random_state(state: Mapping[str, Any]) -> None:
+def restore_random_state(state: Mapping[str, Any], device: str) -> None:
     """Continue the streams where `random_state` saw them.
 
-    Raises ValueError if the state has another number of GPUs than this process uses.
+    On another kind of device than before, the stream of the new device stays where it is.
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
-    if len(state["cuda"]) != gpus:
-        raise ValueError(
-            f"the saved random streams are of {len(state['cuda'])} GPUs and this process uses "
-            f"{gpus}; continue on as many as there were"
-        )
     torch.set_rng_state(state["torch"])
-    if gpus:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    # A state from before streams were saved by device has no such entry.
+    saved = state.get("device")
+    if saved is not None and device != "cpu":
+        device_generator(device).set_state(saved)
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))

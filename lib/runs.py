@@ -170,9 +170,14 @@ class RunDirectory:
         self._write_provenance({"schema": SCHEMA, **kept, **provenance, "attempts": attempts})
         return len(attempts)
 
-    def add_provenance(self, facts: Mapping[str, Any]) -> None:
-        """Record what became known later in the attempt, such as the device and the data."""
-        self._write_provenance({**(self.provenance() or {}), **facts})
+    def add_provenance(
+        self, facts: Mapping[str, Any], attempt: Mapping[str, Any] | None = None
+    ) -> None:
+        """Record what became known later, such as the data; `attempt`: of the last start alone."""
+        provenance = {**(self.provenance() or {}), **facts}
+        if attempt is not None:
+            provenance["attempts"][-1] |= attempt
+        self._write_provenance(provenance)
 
     def end_attempt(self, cause: str, message: str | None = None) -> None:
         """Record how the last start ended."""

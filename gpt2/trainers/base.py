@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
-import torch
-
 from gpt2.budget import Batch, batch_of, tokens_per_step, total_steps
 from gpt2.cost import model_flops
 from gpt2.datasets.loader import Loader
@@ -97,7 +95,6 @@ class BaseGPT2Trainer(ABC):
         self.last_evaluation: Evaluation | None = None
         self.window_start_s = 0.0
 
-        seed = settings["SEED"]
         # Initial weights are drawn on the processor, so that they are equal on every device.
         self.model = self.build_model()
         if initial is not None:
@@ -140,8 +137,6 @@ class BaseGPT2Trainer(ABC):
         )
         self.journal = Journal(self)
         self.prepare_training()
-        # Dropout draws from PyTorch's global stream, which nothing else here may touch.
-        torch.manual_seed(stream_seed(seed, "dropout"))
 
     @abstractmethod
     def build_model(self) -> GPT:

@@ -104,7 +104,8 @@ def train_run(
                 "train_tokens": len(dataset.train),
                 "validation_tokens": len(dataset.validation),
             },
-        }
+        },
+        attempt={"gpu": device.uuid},
     )
     initial = None
     if begins_anew(run, start_from):

@@ -44,7 +44,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         "data": trainer.data_place(),
         "optimizer": trainer.optimizer.state_dict(),
         "pruner": trainer.pruner.state_dict(),
-        "random": random_state(),
+        "random": random_state(trainer.device.torch_name),
         "extra": trainer.extra_state(),
         "window": trainer.window.state_dict(),
         "window_start_s": trainer.window_start_s,
@@ -80,4 +80,4 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     trainer.step_times.load_state_dict(state["step_times"])
     trainer.optimizer_times.load_state_dict(state["optimizer_times"])
     # Last, because building and loading might draw.
-    restore_random_state(state["random"])
+    restore_random_state(state["random"], trainer.device.torch_name)

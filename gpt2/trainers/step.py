@@ -22,8 +22,11 @@ from gpt2.trainers.finite import finite_check
 from gpt2.trainers.window import Window
 from lib.anatomy import DATA, FORWARD_BACKWARD, OPTIMIZER, PRUNE, Anatomy
 from lib.device import Device
+from lib.norms import total_norm
 from lib.optimizers import check_gradients, condition_gradients, set_learning_rate
 from lib.pruning import PruneEvent, Pruner
+from lib.random_state import device_generator
+from lib.rng import stream_seed
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class TrainingStep:
         self.step_scope = step_scope(speed, device.torch_name)
         self.forward_scope = forward_scope(speed, device.torch_name)
         self.spikes = spikes_of(settings)
+        self.seed: int = settings["SEED"]
+        self.generator = device_generator(device.torch_name)
         self.gradients = gradient_monitor(settings, model.named_parameters())
         self.observers: list[Observer] = [self.gradients] if self.gradients is not None else []
         self.window = Window(device.torch_name)
@@ -97,7 +102,7 @@ class TrainingStep:
             check_gradients(self.model.named_parameters())
             self._has_checked_gradients = True
         self.pruner.gate_gradients()
-        norm = torch.nn.utils.get_total_norm(
+        norm = total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         )
         self.check.watch(loss, norm, step)
@@ -135,6 +140,9 @@ class TrainingStep:
         for micro_step in range(count):
             with self.anatomy.part(DATA):
                 rows_BT1 = self.loader.rows((step - 1) * count + micro_step)
+            # Dropout draws from PyTorch's own stream. Seeded by the place in the run, a mask
+            # depends on nothing that drew before it, and on no number of processes.
+            self.generator.manual_seed(stream_seed(self.seed, "dropout", f"{step}.{micro_step}"))
             with self.anatomy.part(FORWARD_BACKWARD):
                 with self.forward_scope:
                     loss = self.loss(rows_BT1) / count

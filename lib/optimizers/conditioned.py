@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
+from lib.norms import total_norm
 from lib.optimizers.kernels import can_all_be_fused
 from lib.optimizers.moments import Group, moments, new_moments, update_by_moments
 
@@ -122,7 +122,7 @@ class ConditionedAdamW(torch.optim.Optimizer):
 
     def _norm(self) -> Tensor:
         """The norm of all gradients, 0-D."""
-        return get_total_norm([parameter.grad for parameter in self._with_gradient()])
+        return total_norm([parameter.grad for parameter in self._with_gradient()])
 
     def _check_gradient(self, parameter: nn.Parameter) -> None:
         gradient = parameter.grad

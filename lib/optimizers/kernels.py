@@ -1,8 +1,7 @@
-"""What the optimizers must know of kernels: where the fused ones are right, and how to sum."""
+"""What the optimizers must know of kernels: where the fused ones are right, and their pieces."""
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor
 
 # torch >= 2.4 has fused SGD, Adam and AdamW for both; elsewhere torch picks foreach or the loop.
@@ -26,8 +25,3 @@ def can_be_fused(parameter: Tensor) -> bool:
 def can_all_be_fused(groups: Iterable[dict]) -> bool:
     """Whether it is right for every parameter of these groups (`parameter_groups`)."""
     return all(can_be_fused(parameter) for group in groups for parameter in group["params"])
-
-
-def accumulation_dtype(tensor: Tensor) -> torch.dtype:
-    """In which counts and norms over a tensor's elements are summed: at least fp32."""
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32

@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lib.norms import partial_norms, total_of
 from lib.optimizers.checks import check_betas, check_non_negative
 from lib.optimizers.conditioned import ConditionedAdamW, Group, add, read
 from lib.optimizers.groups import NamedParameters, parameter_groups, unique_trainable
-from lib.optimizers.kernels import PIECE, accumulation_dtype
+from lib.optimizers.kernels import PIECE
 from lib.workers import in_threads, workers_for
 
 # Rows of the statistics: a running mean and, below it, the sum of its weights. Kept on the device
@@ -124,7 +125,7 @@ class StableSPAM(ConditionedAdamW):
         results = in_threads(self._condition_tensor, items, workers_for(gradients))
         clipped, norms = torch.stack(results).unbind(1)
         self._clipped = add(self._clipped, clipped.sum())
-        return norms.norm().to(norm.dtype)
+        return total_of(norms, norm.dtype)
 
     def _condition_tensor(self, item: tuple[Tensor, Tensor, float]) -> Tensor:
         """Clip and normalise one gradient in place; item: it, its statistics (6,), eps.
@@ -143,9 +144,9 @@ class StableSPAM(ConditionedAdamW):
             exceeds = piece.abs() > limit.to(gradient.dtype)
             clipped.append(exceeds.sum())
             piece.mul_(torch.where(exceeds, share, 1.0))
-            norms.append(torch.linalg.vector_norm(piece, dtype=accumulation_dtype(gradient)))
+            norms.append(partial_norms([piece]))
 
-        norm = torch.stack(norms).double().norm()
+        norm = total_of(torch.cat(norms), torch.float64)
         mean = _running_mean(statistics, MEAN, gamma1, norm)
         square = _running_mean(statistics, SQUARE, gamma2, norm * norm)
         wanted = torch.where(norm > 0, mean / (square.sqrt() + eps), 0.0)

@@ -17,6 +17,7 @@ from gpt2.model import GPT
 from lib.cli import ROOT, guarded
 from lib.device import find_device
 from lib.kconfig import Tree, load_tree
+from lib.norms import total_norm
 from lib.optimizers import (
     ConditionsGradients,
     build_optimizer,
@@ -65,7 +66,7 @@ def arm_step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], c
 
     def step(clock: PhaseClock) -> None:
         clock.start()
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = total_norm(gradients)
         clock.mark()
         norm = condition_gradients(optimizer, norm)
         clock.mark()

@@ -29,6 +29,11 @@ def fingerprint(run: Run) -> str:
     return run.fact("hardware.fingerprint") or "unknown"
 
 
+def overlap(spans: Sequence[tuple[str, str]]) -> bool:
+    """Whether two of these (start, end) overlap. UTC in ISO 8601 sorts as text."""
+    return any(later[0] < earlier[1] for earlier, later in pairwise(sorted(spans)))
+
+
 class Comparable:
     """Some finished runs under these rules; a subclass says which."""
 
@@ -51,15 +56,23 @@ class Comparable:
 
     @cached_property
     def shared_machine(self) -> bool:
-        """Whether finished runs overlapped in time on one host, so that they slowed each other."""
-        spans: dict[str, list[tuple[str, str]]] = {}
+        """Whether finished runs overlapped in time on one device, so that they slowed each other.
+
+        Runs on two GPUs of a host do not count. A run on the processor shares it with every other.
+        """
+        # Host, then GPU ("" for the processor, and where the GPU was not recorded).
+        spans: dict[str, dict[str, list[tuple[str, str]]]] = {}
         for run in self.done:
             for attempt in run.provenance.get("attempts") or ():
                 start, end = find(attempt, "start"), find(attempt, "end")
                 if isinstance(start, str) and isinstance(end, str):
-                    # UTC in ISO 8601 sorts as text.
-                    spans.setdefault(run.fact("host") or "", []).append((start, end))
-        return any(b[0] < a[1] for s in spans.values() for a, b in pairwise(sorted(s)))
+                    of_host = spans.setdefault(run.fact("host") or "", {})
+                    of_host.setdefault(find(attempt, "gpu") or "", []).append((start, end))
+        return any(
+            overlap(on_device + of_host.get("", []) if gpu else on_device)
+            for of_host in spans.values()
+            for gpu, on_device in of_host.items()
+        )
 
     def is_ranked(self, column: Column) -> bool:
         """Whether the runs may be compared in this column at all."""

@@ -11,10 +11,12 @@ def gpu(monkeypatch):
     """gpu(kind, name, gib): this machine has such a GPU."""
 
     def pretend(kind, name, gib):
-        properties = SimpleNamespace(name=name, total_memory=gib << 30)
+        properties = SimpleNamespace(name=name, total_memory=gib << 30, uuid="GPU-2")
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+        # Of four visible GPUs the third is the current one.
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 2)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", {2: properties}.__getitem__)
         monkeypatch.setattr(torch.version, "hip", "7.0" if kind == "rocm" else None)
 
     return pretend
@@ -35,6 +37,8 @@ def test_automatic_takes_the_gpu(gpu):
     gpu("rocm", "AMD Radeon PRO W7900", 45)
     device = find_device("auto", 0)
     assert (device.kind, device.torch_name, device.name) == ("rocm", "cuda", "AMD Radeon PRO W7900")
+    # One of the four that are visible: what the others are changes no fingerprint.
+    assert (device.count, device.uuid) == (1, "GPU-2")
 
 
 def test_cpu_is_taken_by_name_beside_a_gpu(gpu):

@@ -146,7 +146,8 @@ def test_a_processor_is_silent():
 @pytest.mark.parametrize("kind", ["cuda", "rocm"])
 def test_the_gpu_of_torch_is_found_by_its_address(monkeypatch, nvml, smi, kind):
     properties = SimpleNamespace(pci_domain_id=0, pci_bus_id=0x19, pci_device_id=0)
-    monkeypatch.setattr(gpu.torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(gpu.torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(gpu.torch.cuda, "get_device_properties", {3: properties}.__getitem__)
     assert pci_address(properties) == ADDRESS
     monitor = open_monitor(Device(kind, "a GPU", 1 << 30, 1))
     assert monitor.process_bytes() == (2_000_000_000 if kind == "cuda" else 77)

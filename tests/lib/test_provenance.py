@@ -69,7 +69,8 @@ def test_details_explain_without_being_another_machine(monkeypatch):
 @pytest.mark.parametrize(("hip", "architecture"), [(None, "9.0"), ("7.2", "gfx942")])
 def test_a_gpu_s_details_name_driver_runtime_and_limits(monkeypatch, hip, architecture):
     properties = SimpleNamespace(major=9, minor=0, multi_processor_count=132, gcnArchName="gfx942")
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", {3: properties}.__getitem__)
     monkeypatch.setattr(torch.version, "hip", hip)
     monkeypatch.setattr(torch.version, "cuda", None if hip else "13.0")
     told = GpuFacts(driver="580.82.07", power_limit_w=700.0, max_clock_mhz=1980)

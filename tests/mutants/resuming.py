@@ -26,7 +26,11 @@ RESUMING = (
         "state of the optimizer",
         '    load_optimizer_state(trainer.optimizer, state["optimizer"])\n',
     ),
-    forgotten("random streams", '    restore_random_state(state["random"])\n'),
+    forgotten(
+        "random streams",
+        '    restore_random_state(state["random"], trainer.device.torch_name)\n',
+        test=f"{RESUME_TESTS}::test_everything_that_is_saved_is_taken_up",
+    ),
     forgotten("sums since the last line", '    trainer.window.load_state_dict(state["window"])\n'),
     forgotten(
         "memory of the pruner's score",

@@ -8,7 +8,7 @@ BUDGET = "gpt2/budget.py"
 BUDGET_TESTS = "tests/gpt2/test_budget.py"
 
 NORM = """\
-        norm = torch.nn.utils.get_total_norm(
+        norm = total_norm(
             [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         )
 """
@@ -21,6 +21,55 @@ TRAINING = (
         original=f"        self.pruner.gate_gradients()\n{NORM}",
         replacement=f"{NORM}        self.pruner.gate_gradients()\n",
         test=f"{LOOP_TESTS}::test_the_order_of_a_step",
+    ),
+    Mutant(
+        mechanism="dropout: a mask by its place in the run",
+        defect="by what was drawn before",
+        file=LOOP,
+        original="            self.generator.manual_seed(",
+        replacement="            id(",
+        test=f"{LOOP_TESTS}::test_a_dropout_mask_depends_on_its_place_in_the_run_alone",
+    ),
+    Mutant(
+        mechanism="dropout: masks of its own for every micro-batch",
+        defect="those of the first micro-batch of the step",
+        file=LOOP,
+        original='f"{step}.{micro_step}"',
+        replacement='f"{step}.0"',
+        test=f"{LOOP_TESTS}::test_every_micro_batch_has_masks_of_its_own",
+    ),
+    Mutant(
+        mechanism="norm: in pieces, summed in float64",
+        defect="one float32 sum a tensor, 0.27 % off for GPT-2's embedding",
+        file="lib/norms.py",
+        original='    if tensors[0].device.type != "cpu":\n',
+        replacement="    if True:\n",
+        test="tests/lib/test_norms.py::test_a_large_tensor_has_its_norm_however_it_is_cut",
+    ),
+    Mutant(
+        mechanism="norm: squares added in float64",
+        defect="in float32, which overflows",
+        file="lib/norms.py",
+        original="norms.double().square()",
+        replacement="norms.square()",
+        test="tests/lib/test_norms.py::test_the_squares_of_large_gradients_do_not_overflow",
+    ),
+    Mutant(
+        mechanism="random streams: of the used GPU alone",
+        defect="a GPU's stream is not taken up",
+        file="lib/random_state.py",
+        original="        device_generator(device).set_state(saved)\n",
+        replacement="        pass\n",
+        test="tests/lib/test_random_state.py::test_of_the_gpus_only_the_used_one_counts",
+    ),
+    Mutant(
+        mechanism="shared machine: runs on two GPUs are not",
+        defect="any overlap on a host counts",
+        file="scripts/report/comparable.py",
+        original='of_host.setdefault(find(attempt, "gpu") or "", [])',
+        replacement='of_host.setdefault("", [])',
+        test="tests/scripts/report/test_scoreboard.py::"
+        "test_runs_on_two_gpus_do_not_share_the_machine",
     ),
     Mutant(
         mechanism="step: conditioning before the clip",

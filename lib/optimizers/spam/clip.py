@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from lib.optimizers.kernels import PIECE, accumulation_dtype
+from lib.norms import accumulation_dtype, partial_norms, sum_of_squares
+from lib.optimizers.kernels import PIECE
 from lib.workers import in_threads, workers_for
 
 # Pieces that share their buffers: 4M elements, so that large tensors too are spread over cores.
@@ -65,8 +66,8 @@ def _clip_run(pieces: Sequence[Piece]) -> Tensor:
         torch.gt(torch.abs(g, out=other), limit, out=exceeds)
         counts.append(exceeds.sum())
         torch.clamp(g, torch.neg(limit, out=other), limit, out=g)
-        norms.append(torch.linalg.vector_norm(g, dtype=exceeds.dtype))
-    return torch.stack((_total(counts), _total(norms, power=2)))
+        norms.append(partial_norms([g]))
+    return torch.stack((_total(counts), sum_of_squares(torch.cat(norms))))
 
 
 def _buffers(
@@ -110,8 +111,8 @@ def clip_foreach(
         torch._foreach_minimum_(g, limits)
         torch._foreach_neg_(limits)
         torch._foreach_maximum_(g, limits)
-        norms += torch._foreach_norm(g, 2, dtype=accumulation_dtype(g[0]))
-    return _total(counts), _total(norms, power=2)
+        norms.append(partial_norms(g))
+    return _total(counts), sum_of_squares(torch.cat(norms))
 
 
 def _pieces(gradient: Tensor, second_moment: Tensor, ratio: float) -> Iterator[Piece]:
@@ -139,6 +140,6 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[int]]:
         yield bucket
 
 
-def _total(values: list[Tensor], power: int = 1) -> Tensor:
-    """The sum of 0-D tensors to a power, in double precision."""
-    return torch.stack([value.double() for value in values]).pow(power).sum()
+def _total(values: list[Tensor]) -> Tensor:
+    """The sum of 0-D tensors, in double precision."""
+    return torch.stack([value.double() for value in values]).sum()

@@ -1,6 +1,7 @@
 """The loop: what every arm shares, and what must never change a result."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -210,11 +211,36 @@ def test_the_order_of_a_step(train, monkeypatch):
         spy(self.optimizer, "step", "optimizer")
 
     monkeypatch.setattr(base.BaseGPT2Trainer, "__init__", watched)
-    spy(torch.nn.utils, "get_total_norm", "norm")
+    spy(step, "total_norm", "norm")
     spy(torch.nn.utils, "clip_grads_with_norm_", "clip")
     spy(step, "condition_gradients", "condition")
     train(PRUNING_METHOD="magnitude", MAX_ITERS=3)
     assert order == ["gate", "norm", "condition", "clip", "optimizer", "prune"] * 3
+
+
+def test_a_dropout_mask_depends_on_its_place_in_the_run_alone(
+    train, final_weights, equal, monkeypatch
+):
+    """Not on draws before it: so it is the same on any number of processes, and after a resume."""
+    train(DROPOUT="0.2", GRADIENT_ACCUMULATION=2)
+    rows = step.Loader.rows
+
+    def draw_first(self, number):
+        torch.rand(number + 1)
+        return rows(self, number)
+
+    monkeypatch.setattr(step.Loader, "rows", draw_first)
+    train(DROPOUT="0.2", GRADIENT_ACCUMULATION=2)
+    assert equal(*final_weights)
+
+
+def test_every_micro_batch_has_masks_of_its_own(train, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(
+        step, "device_generator", lambda device: SimpleNamespace(manual_seed=seeds.append)
+    )
+    train(DROPOUT="0.2", GRADIENT_ACCUMULATION=2, MAX_ITERS=5)
+    assert len(seeds) == len(set(seeds)) == 10
 
 
 def test_the_clip_sees_the_conditioned_norm_and_the_log_the_one_before(train, monkeypatch):

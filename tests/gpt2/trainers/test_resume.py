@@ -115,7 +115,7 @@ def test_it_says_where_it_goes_on(interrupted):
     assert "continuing from step 7" in log
 
 
-@pytest.mark.parametrize("entry", ["model", "optimizer", "pruner", "random", "window"])
+@pytest.mark.parametrize("entry", ["model", "optimizer", "pruner", "window"])
 def test_what_is_forgotten_is_noticed(train, interrupted, final_weights, equal, monkeypatch, entry):
     """The tests above would be worth little if they passed without an entry."""
     settings = SMALL | {"PRUNING_METHOD": "movement"}

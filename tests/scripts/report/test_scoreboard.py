@@ -150,6 +150,24 @@ def test_time_is_not_ranked_where_runs_shared_the_machine(results, spec):
     assert board.is_ranked(column(board, "peak_rss"))
 
 
+def test_runs_on_two_gpus_do_not_share_the_machine(results, spec):
+    """Four runs on four GPUs overlap; only those on one GPU, or on the processor, slow others."""
+
+    def is_shared(*gpus):
+        times = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"}
+        specs = [
+            spec(arm, provenance={"attempts": [times | ({} if gpu == "old" else {"gpu": gpu})]})
+            for arm, gpu in zip(("adamw", "adamwprune", "adam"), gpus, strict=True)
+        ]
+        return board_of(results, specs).shared_machine
+
+    assert not is_shared("GPU-1", "GPU-2", "GPU-3")
+    assert is_shared("GPU-1", "GPU-2", "GPU-1")
+    assert is_shared("GPU-1", "GPU-2", None)
+    assert is_shared("GPU-1", "GPU-2", "old")
+    assert is_shared(None, None, "GPU-1")
+
+
 def test_peaks_of_device_and_process_are_two_columns(results, spec):
     gpu = {"hardware.device": "cuda"}
     specs = [spec(), spec("adamwprune", provenance=gpu, summary={"memory.peak_allocated_bytes": 7})]
