@@ -80,6 +80,7 @@ SPAM_SETTINGS = {
     "SPAM_THETA": "theta",
     "SPAM_CORRECTED_REFERENCE": "corrected_reference",
     "SPAM_GRACE": "grace",
+    "SPAM_AS_PUBLISHED": "as_published",
     "SPAM_PERIODIC_RESET": "periodic_reset",
     "SPAM_INTERVAL": "interval",
     "SPAM_BIAS_RESET": "bias_reset",

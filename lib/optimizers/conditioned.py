@@ -144,6 +144,10 @@ class ConditionedAdamW(torch.optim.Optimizer):
         # may get its first gradient late.
         state["updates"] = 0
 
+    def _epsilon(self, group: Group, state: Mapping[str, Any]) -> float:
+        """What the kernel adds to the root of the corrected second moment, for one parameter."""
+        return group["eps"]
+
     def _reset_if_due(self, step: int) -> bool:
         """Zero the moments of every group whose interval divides `step`; whether there was one.
 
@@ -161,21 +165,26 @@ class ConditionedAdamW(torch.optim.Optimizer):
         return bool(due)
 
     def _update(self, group: Group) -> None:
-        parameters = [p for p in group["params"] if p.grad is not None]
-        states = [self.state[parameter] for parameter in parameters]
         scale = self._scale(group, self._steps + 1)
         learning_rate, decay = group["lr"], group["weight_decay"]
         if scale != 1.0:
             learning_rate, decay = learning_rate * scale, decay / scale
-        update_by_moments(
-            group,
-            parameters,
-            states,
-            learning_rate=learning_rate,
-            weight_decay=decay,
-        )
-        for state in states:
-            state["updates"] += 1
+        by_epsilon: dict[float, list[nn.Parameter]] = {}
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                epsilon = self._epsilon(group, self.state[parameter])
+                by_epsilon.setdefault(epsilon, []).append(parameter)
+        for epsilon, parameters in by_epsilon.items():
+            update_by_moments(
+                group,
+                parameters,
+                [self.state[parameter] for parameter in parameters],
+                learning_rate=learning_rate,
+                weight_decay=decay,
+                epsilon=epsilon,
+            )
+            for parameter in parameters:
+                self.state[parameter]["updates"] += 1
 
 
 def since_reset(step: int, interval: float) -> int | None:

@@ -34,10 +34,12 @@ def update_by_moments(
     *,
     learning_rate: float,
     weight_decay: float,
+    epsilon: float | None = None,
 ) -> None:
     """One step of AdamW on parameters of a group, all of which have a gradient.
 
-    group: its betas, eps, amsgrad and fused count; states: of the parameters, as of `new_moments`.
+    group: its betas, eps, amsgrad and fused count; states: of the parameters, as of `new_moments`;
+    epsilon: instead of the group's.
     """
     beta1, beta2 = group["betas"]
     adamw(
@@ -53,6 +55,6 @@ def update_by_moments(
         beta2=beta2,
         lr=learning_rate,
         weight_decay=weight_decay,
-        eps=group["eps"],
+        eps=group["eps"] if epsilon is None else epsilon,
         maximize=False,
     )

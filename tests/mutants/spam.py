@@ -9,7 +9,41 @@ DETECTOR = "lib/optimizers/spam/detector.py"
 SETTINGS = "lib/optimizers/spam/settings.py"
 TESTS = "tests/lib/optimizers/spam"
 
+PUBLISHED = f"{TESTS}/test_published.py::test_it_is_the_authors_step_over_three_resets"
+
 SPAM = (
+    Mutant(
+        mechanism="SPAM as published: epsilon before the bias correction",
+        defect="after it",
+        file=OPTIMIZER,
+        original='return group["eps"] / math.sqrt(1 - group["betas"][1] ** updates)',
+        replacement='return group["eps"]',
+        test=PUBLISHED,
+    ),
+    Mutant(
+        mechanism="SPAM as published: a warm-up from the floor itself",
+        defect="a step ahead of it",
+        file=SETTINGS,
+        original="position = k if from_floor else k + 1",
+        replacement="position = k + 1",
+        test=PUBLISHED,
+    ),
+    Mutant(
+        mechanism="SPAM as published: a clip from step 20 on",
+        defect="from step 21 on",
+        file=OPTIMIZER,
+        original='grace = group["grace"] - (group["as_published"] and is_first_window)',
+        replacement='grace = group["grace"]',
+        test=PUBLISHED,
+    ),
+    Mutant(
+        mechanism="SPAM as published: epsilon by the updates of each parameter",
+        defect="by those of the optimizer",
+        file=OPTIMIZER,
+        original='updates = state["updates" if group["bias_reset"] else "all_updates"] + 1',
+        replacement="updates = self._steps + 1",
+        test=f"{TESTS}/test_published.py::test_epsilon_counts_the_updates_of_each_parameter",
+    ),
     Mutant(
         mechanism="SPAM: spike clip",
         defect="no element is ever clipped",
@@ -22,7 +56,7 @@ SPAM = (
         mechanism="SPAM: grace window",
         defect="the clip begins at the first update",
         file=OPTIMIZER,
-        original='if updates < group["grace"]:',
+        original="if updates < grace:",
         replacement="if False:",
         test=f"{TESTS}/test_requirements.py::"
         "test_r1_grace_counts_from_the_start_and_from_each_reset",

@@ -40,6 +40,7 @@ def adamwspam(
     log_norms: bool | None,
     amsgrad: bool | None,
     density: float,
+    as_published: bool | None,
     seed: int,
 ) -> AdamWSPAM:
     """AdamWSPAM over the shared parameter groups; see lib/optimizers/spam/optimizer.py.
@@ -47,7 +48,8 @@ def adamwspam(
     The first five as for AdamW. enable_clip, theta, corrected_reference, grace: the spike clip;
     periodic_reset, interval, bias_reset: the resets; warmup, warmup_steps, warmup_floor: the update
     after a reset; detect_spikes, spike_threshold, log_norms: the z-score of the norm; density: the
-    share of each block matrix that trains between two resets; seed: the run's, for its masks.
+    share of each block matrix that trains between two resets; as_published: the step of the
+    authors' code; seed: the run's, for its masks.
     What is switched off ignores its own numbers; None is off, which is what Kconfig says of a
     bool that a preset switches off. Raises ValueError for values that make no sense,
     and for a density below 1 without a block matrix.
@@ -88,4 +90,5 @@ def adamwspam(
         warmup_steps=warmup_steps if warmup and periodic_reset else 0,
         warmup_floor=warmup_floor,
         density=density,
+        as_published=bool(as_published),
     )

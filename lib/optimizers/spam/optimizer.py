@@ -13,6 +13,12 @@ SPAM (Huang et al. 2025, arXiv 2501.06842). Step t, one counter:
 Peculiar: s_k is inside the update and never written to group["lr"]; n counts the updates of each
 parameter, not of the optimizer. With theta = interval = inf and the z-score off it is AdamW (with
 AMSGrad where that is on), bit for bit.
+
+With `as_published` a step is that of the authors' code (galore_torch/SPAM.py): the denominator is
+sqrt(v) + eps before the bias correction, s_k begins at the floor, and the first grace window is
+one update shorter (a clip from step 20 on, where those after a reset have 20 updates without one).
+Theirs still differs in two things: an element with v = 0 is clipped to 0, so that it never trains,
+and the decay comes after the update.
 """
 
 import math
@@ -87,6 +93,23 @@ class AdamWSPAM(ConditionedAdamW):
         self._restart_window()
         return events
 
+    def _prepare(self, parameter: nn.Parameter) -> None:
+        super()._prepare(parameter)
+        # Updates since the start, which the bias correction counts where a reset leaves it alone.
+        self.state[parameter].setdefault("all_updates", 0)
+
+    def _update(self, group: Group) -> None:
+        super()._update(group)
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                self.state[parameter]["all_updates"] += 1
+
+    def _epsilon(self, group: Group, state: Mapping[str, Any]) -> float:
+        if not group["as_published"]:
+            return group["eps"]
+        updates = state["updates" if group["bias_reset"] else "all_updates"] + 1
+        return group["eps"] / math.sqrt(1 - group["betas"][1] ** updates)
+
     def _condition(self, step: int, norm: Tensor) -> Tensor:
         parameters = self._with_gradient()
         self._resets += self._reset_if_due(step)
@@ -129,11 +152,13 @@ class AdamWSPAM(ConditionedAdamW):
         ratios: dict[nn.Parameter, float] = {}
         for group in self.param_groups:
             beta2 = group["betas"][1]
+            is_first_window = since_reset(self._steps + 1, group["interval"]) is None
+            grace = group["grace"] - (group["as_published"] and is_first_window)
             for parameter in group["params"]:
                 if parameter.grad is None or math.isinf(group["theta"]):
                     continue
                 updates = self.state[parameter]["updates"]
-                if updates < group["grace"]:
+                if updates < grace:
                     continue
                 # With no update v is 0 everywhere, and nothing is clipped: any ratio will do.
                 is_corrected = group["corrected_reference"] and updates > 0
@@ -153,7 +178,7 @@ class AdamWSPAM(ConditionedAdamW):
 
     def _scale(self, group: Group, step: int) -> float:
         k = since_reset(step, group["interval"])
-        return warmup_scale(k, group["warmup_steps"], group["warmup_floor"])
+        return warmup_scale(k, group["warmup_steps"], group["warmup_floor"], group["as_published"])
 
     def _restart_window(self) -> None:
         self._clipped: Tensor | None = None

@@ -28,6 +28,9 @@ class SpamSettings:
     """Where that begins, as a share of the learning rate, in (0, 1]."""
     density: float
     """Share of each block matrix that is updated between two resets, in (0, 1]."""
+    as_published: bool
+    """Step as the authors' code: epsilon joins the root of the raw second moment, the update grows
+    back from the floor itself, and the first grace window is one update shorter."""
 
     def __post_init__(self) -> None:
         _refuse(not self.theta > 0, f"SPAM_THETA={self.theta} is not > 0", "set SPAM_THETA > 0")
@@ -89,14 +92,16 @@ class SpamSettings:
         return found
 
 
-def warmup_scale(k: int | None, warmup_steps: int, floor: float) -> float:
+def warmup_scale(k: int | None, warmup_steps: int, floor: float, from_floor: bool = False) -> float:
     """s_k, the share of the learning rate k steps after a reset: floor -> 1 along a cosine.
 
+    from_floor: s_0 is the floor, as in the authors' code; else the first step above it.
     Known answers: s_0 = .010107 for 150 steps from .01; s_0 = .001242 for 100 steps from .001.
     """
     if k is None or k >= warmup_steps:
         return 1.0
-    return floor + (1 - floor) * (1 - math.cos(math.pi * (k + 1) / (warmup_steps + 1))) / 2
+    position = k if from_floor else k + 1
+    return floor + (1 - floor) * (1 - math.cos(math.pi * position / (warmup_steps + 1))) / 2
 
 
 def _refuse(is_wrong: bool, what: str, remedy: str) -> None:

@@ -15,6 +15,7 @@ SPAM = {
     "SPAM_THETA": 5000.0,
     "SPAM_CORRECTED_REFERENCE": True,
     "SPAM_GRACE": 2,
+    "SPAM_AS_PUBLISHED": False,
     "SPAM_PERIODIC_RESET": True,
     "SPAM_INTERVAL": 17,
     "SPAM_BIAS_RESET": True,

@@ -23,6 +23,7 @@ OFF = {
     "log_norms": False,
     "amsgrad": False,
     "density": 1.0,
+    "as_published": False,
     "seed": 1,
 }
 SEED = OFF | {
@@ -43,6 +44,7 @@ PAPER = OFF | {
     "warmup": True,
     "warmup_steps": 150,
     "warmup_floor": 0.01,
+    "as_published": True,
 }
 PRESETS = {"off": OFF, "seed": SEED, "paper": PAPER}
 

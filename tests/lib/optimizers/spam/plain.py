@@ -29,7 +29,9 @@ class PlainSPAM:
             self._damp(math.sqrt(sum(g.square().sum().item() for g in gradients)))
         if knobs["enable_clip"]:
             for state, g in zip(self.states, gradients, strict=True):
-                if state["n"] >= knobs["grace"]:
+                # Published: a clip from step 20 on, which 19 updates went before; after a reset 20.
+                is_early = knobs["as_published"] and state["n"] == state["step"]
+                if state["n"] >= knobs["grace"] - is_early:
                     ref = state["v"]
                     if knobs["corrected_reference"]:
                         ref = ref / (1 - b2 ** state["n"])
@@ -47,9 +49,13 @@ class PlainSPAM:
             state["vmax"] = torch.maximum(state["vmax"], state["v"])
             second = state["vmax"] if knobs["amsgrad"] else state["v"]
             m_hat = state["m"] / (1 - b1 ** state["step"])
-            v_hat = second / (1 - b2 ** state["step"])
+            correction = 1 - b2 ** state["step"]
+            if knobs["as_published"]:
+                denominator = (second.sqrt() + knobs["epsilon"]) / math.sqrt(correction)
+            else:
+                denominator = (second / correction).sqrt() + knobs["epsilon"]
             w *= 1 - knobs["learning_rate"] * decay
-            w -= knobs["learning_rate"] * self._scale() * m_hat / (v_hat.sqrt() + knobs["epsilon"])
+            w -= knobs["learning_rate"] * self._scale() * m_hat / denominator
             state["n"] += 1
         self.k += 1
 
@@ -68,5 +74,6 @@ class PlainSPAM:
         knobs = self.knobs
         if not knobs["warmup"] or self.k >= knobs["warmup_steps"]:
             return 1.0
-        floor, angle = knobs["warmup_floor"], math.pi * (self.k + 1) / (knobs["warmup_steps"] + 1)
+        position = self.k if knobs["as_published"] else self.k + 1
+        floor, angle = knobs["warmup_floor"], math.pi * position / (knobs["warmup_steps"] + 1)
         return floor + (1 - floor) * (1 - math.cos(angle)) / 2

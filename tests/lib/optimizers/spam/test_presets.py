@@ -11,7 +11,7 @@ from lib.optimizers import OPTIMIZERS, build_optimizer
 
 SPAM = {"OPTIMIZER": "adamwspam"}
 KNOBS = ("theta", "corrected_reference", "grace", "interval", "bias_reset", "warmup_steps")
-MORE = ("warmup_floor", "density", "amsgrad", "eps")
+MORE = ("warmup_floor", "density", "amsgrad", "eps", "as_published")
 
 
 def built(settings):
@@ -25,13 +25,13 @@ def knobs(optimizer):
 
 def test_the_preset_seed(one_run):
     optimizer = built(one_run(**SPAM, SPAM_PRESET="seed"))
-    assert knobs(optimizer) == [50.0, True, 20, 1000, True, 100, 0.001, 1.0, True, 1e-8]
+    assert knobs(optimizer) == [50.0, True, 20, 1000, True, 100, 0.001, 1.0, True, 1e-8, False]
     assert (optimizer._detector._threshold, optimizer._detector._log_norms) == (2.0, False)
 
 
 def test_the_preset_paper(one_run):
     optimizer = built(one_run(**SPAM, SPAM_PRESET="paper"))
-    assert knobs(optimizer) == [5000.0, False, 20, 500, False, 150, 0.01, 1.0, False, 1e-6]
+    assert knobs(optimizer) == [5000.0, False, 20, 500, False, 150, 0.01, 1.0, False, 1e-6, True]
     assert optimizer._detector is None
 
 
@@ -71,9 +71,10 @@ def test_every_knob_of_your_own_reaches_the_optimizer(one_run):
         "SPAM_AMSGRAD": "n",
         "SPAM_EPSILON": "1e-5",
         "SPAM_DENSITY": "0.5",
+        "SPAM_AS_PUBLISHED": "y",
     }
     optimizer = built(one_run(**SPAM, SPAM_PRESET="custom", **own))
-    assert knobs(optimizer) == [70.0, False, 3, 300, False, 7, 0.5, 0.5, False, 1e-5]
+    assert knobs(optimizer) == [70.0, False, 3, 300, False, 7, 0.5, 0.5, False, 1e-5, True]
     assert (optimizer._detector._threshold, optimizer._detector._log_norms) == (3.5, True)
 
 
