@@ -108,6 +108,15 @@ SCORING = (
         test=f"{SCORE_TESTS}/test_scores.py::test_no_score_draws_from_the_training_stream",
     ),
     Mutant(
+        mechanism="scores: an overflowed second moment is refused",
+        defect="every score is 0, and the first weights go",
+        file=f"{SCORES}/ratio.py",
+        original="return number + (number - number)",
+        replacement="return number",
+        test=f"{SCORE_TESTS}/test_scores.py::"
+        "test_an_overflowed_second_moment_is_refused_and_not_pruned_by_position",
+    ),
+    Mutant(
         mechanism="scores: NaN and infinity are refused",
         defect="they are ranked",
         file=f"{SCORES}/__init__.py",

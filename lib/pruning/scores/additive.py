@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lib.pruning.scores.momentum import bitter3
 from lib.pruning.scores.protocol import Score, TensorView
-from lib.pruning.scores.ratio import over_root
+from lib.pruning.scores.ratio import finite, over_root
 
 MINOR = 0.1  # weight of the minor term in both formulas
 
@@ -28,9 +28,9 @@ def toward_zero(view: TensorView) -> Tensor:
 
 def unit(term: Tensor) -> Tensor:
     """The term over its root mean square, in place; a term that is all zero stays so."""
-    square = term.square().mean()
+    square = finite(term.square().mean())
     # A 0-D select and not an `if`: no wait for the device.
-    return term.div_(square.where(square > 0, square.new_ones(())).sqrt_())
+    return term.div_(square.where(square != 0, square.new_ones(())).sqrt_())
 
 
 def unchanged(term: Tensor) -> Tensor:

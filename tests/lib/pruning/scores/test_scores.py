@@ -164,3 +164,22 @@ def test_no_score_draws_from_the_training_stream(name):
     before = torch.get_rng_state()
     scores(score(name))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+READING_V = [name for name in NAMES if "exp_avg_sq" in score(name).reads]
+
+
+@pytest.mark.parametrize("name", [*READING_V, "salpha"])
+@pytest.mark.parametrize("normalise", [False, True])
+def test_an_overflowed_second_moment_is_refused_and_not_pruned_by_position(name, normalise):
+    """Divided by an infinite v every weight scores 0, so that the first k would go."""
+    entry = score(name, ADAMWPRUNE_NORMALISE=normalise, PRUNING_ALPHA=-0.5)
+    state = STATE | {"exp_avg_sq": torch.tensor([25.0, torch.inf, 9.0, 0.25])}
+    with pytest.raises(ValueError, match="blocks.0.up is not finite.*moments overflow"):
+        scores(entry, state=state)
+
+
+def test_terms_too_large_to_be_weighed_are_refused():
+    entry = score("bitter9", ADAMWPRUNE_NORMALISE=True)
+    with pytest.raises(ValueError, match="is not finite"):
+        scores(entry, weight=WEIGHT * 1e25)
