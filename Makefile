@@ -22,7 +22,7 @@ run := $(PYTHON) -m scripts
 tool_variables := PYTHON BASE_PYTHON TORCH_INDEX EXTRAS TARGET YES FAST LAUNCHER MATRIX A B CHECK \
   WRITE KCONFIG_%
 # These belong to a few targets; elsewhere they are mistakes, and are told so.
-ifneq ($(filter sample hellaswag latency export,$(MAKECMDGOALS)),)
+ifneq ($(filter sample hellaswag latency export check-reference,$(MAKECMDGOALS)),)
   tool_variables += RUN CHECKPOINT PROMPT COUNT TEMPERATURE TOP_K TOP_P TOKENS LIMIT FORMAT OUT
 endif
 ifneq ($(filter compare,$(MAKECMDGOALS)),)

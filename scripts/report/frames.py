@@ -33,7 +33,8 @@ NUMBERS = (
 )  # fmt: skip
 
 FACTS = (
-    "hardware.device", "hardware.device_name", "hardware.fingerprint", "data.dataset", "data.hash",
+    "hardware.device", "hardware.device_name", "hardware.fingerprint", "hardware.cpu_model",
+    "hardware.details.cpu_instructions", "hardware.threads", "data.dataset", "data.hash",
     "git.sha", "git.dirty", "versions.python", "versions.torch", "determinism",
 )  # fmt: skip
 

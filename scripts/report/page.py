@@ -36,12 +36,16 @@ class Cell:
     is_grey: bool
 
 
-def write(board: Scoreboard) -> Path:
-    """Write the whole report of a matrix; returns the path of report.html."""
-    folder = board.matrix.folder / "report"
+def write(board: Scoreboard, folder: Path | None = None, reference: str | None = None) -> Path:
+    """Write the whole report of a matrix; returns the path of report.html.
+
+    folder: instead of the matrix's own; reference: its name below results/reference, where it is
+    published without the folders of its runs.
+    """
+    folder = folder or board.matrix.folder / "report"
     folder.mkdir(exist_ok=True)
     drawn = pictures.draw_all(board)
-    content = _content(board, drawn)
+    content = _content(board, drawn, reference)
     for picture in drawn.values():
         write_atomic_bytes(folder / f"{picture.name}.svg", picture.wide)
     templates = environment()
@@ -58,7 +62,9 @@ def write(board: Scoreboard) -> Path:
     return page
 
 
-def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str, Any]:
+def _content(
+    board: Scoreboard, drawn: dict[str, pictures.Picture], reference: str | None
+) -> dict[str, Any]:
     matrix = board.matrix
     symbols, unreadable = provenance.differing_symbols(matrix.runs)
     return {
@@ -91,7 +97,7 @@ def _content(board: Scoreboard, drawn: dict[str, pictures.Picture]) -> dict[str,
         "facts": provenance.facts(matrix.runs),
         "symbols": symbols,
         "unreadable": unreadable,
-        "commands": [(run, provenance.command(matrix, run)) for run in matrix.runs],
+        "commands": provenance.commands(matrix, reference),
         "checklist": checklist(board),
         "definitions": definitions.of_a_matrix(has_controls=bool(board.controls)),
         "reports_rss": any(run.memory_kind == "rss" for run in matrix.runs if run.is_done),

@@ -104,6 +104,18 @@ def parity(matrix: Matrix) -> list[Fact]:
     return found
 
 
+def commands(matrix: Matrix, reference: str | None) -> list[str]:
+    """What computes the runs again: each by its own configuration or, where the matrix is published
+    as a reference without the folders of its runs, all by one, and any of them by its name."""
+    if reference is None:
+        return [command(matrix, run) for run in matrix.runs]
+    name = matrix.runs[0].dir.removeprefix("runs/").rpartition("-")[0]
+    return [
+        f"cp results/reference/{reference}/config .config && make",
+        f"make check-reference TARGET={reference} RUN={shlex.quote(name)}",
+    ]
+
+
 def command(matrix: Matrix, run: Run) -> str:
     """What computes this run again, from the root of the repository."""
     path = f"{matrix.results.name}/{run.dir}/.config"

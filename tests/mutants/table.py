@@ -11,6 +11,7 @@ from tests.mutants.groups import GROUPS
 from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
 from tests.mutants.pruning import PRUNING
+from tests.mutants.references import REFERENCES
 from tests.mutants.resuming import RESUMING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
@@ -38,4 +39,5 @@ MUTANTS = (
     *BENCH,
     *COMPARE,
     *STUDY,
+    *REFERENCES,
 )

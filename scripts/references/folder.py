@@ -1,0 +1,83 @@
+"""One published table: results/reference/NAME/{config, summary.csv, ...}, read and planned."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.cli import ROOT
+from lib.kconfig import load_tree, override_layer, read_layer
+from scripts.matrix.plan import Plan, plan
+
+REFERENCES = ROOT / "results" / "reference"
+CONFIG = "config"
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A row of summary.csv."""
+
+    name: str
+    """Without the hash, which options that a later version adds may change."""
+    loss: float
+    commit: str
+    is_clean: bool
+    """Whether the tree was the commit's."""
+    conditions: dict[str, str]
+    """What the last digits depend on, by the names of CONDITIONS."""
+
+
+# Column of summary.csv, and what a person calls it.
+CONDITIONS = {
+    "hardware.device": "device",
+    "hardware.device_name": "processor",
+    "hardware.details.cpu_instructions": "instructions",
+    "hardware.threads": "number of threads",
+    "versions.torch": "torch",
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A folder of results/reference."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def runs(self) -> list[PublishedRun]:
+        """Every run of the table. Raises OSError, or KeyError where summary.csv is none of ours."""
+        with open(self.folder / "summary.csv", encoding="utf-8", newline="") as file:
+            return [
+                PublishedRun(
+                    row["run"].removeprefix("runs/").rpartition("-")[0],
+                    float(row["val_loss"]),
+                    row["git.sha"],
+                    row["git.dirty"] == "False",
+                    {name: row[column] for column, name in CONDITIONS.items()},
+                )
+                for row in csv.DictReader(file)
+            ]
+
+    def plan(self, results: Path) -> Plan:
+        """What the published configuration plans today, with its runs below `results`.
+
+        Raises ConfigError where this version does not read it any more.
+        """
+        path = self.folder / CONFIG
+        label = f"{self.folder.relative_to(ROOT)}/{CONFIG}" if self.is_inside else str(path)
+        layers = [
+            read_layer(path, label, kind="state"),
+            override_layer([("RESULTS_DIR", str(results))]),
+        ]
+        return plan(load_tree(ROOT).resolve(layers))
+
+    @property
+    def is_inside(self) -> bool:
+        return self.folder.is_relative_to(ROOT)
+
+
+def references(folder: Path = REFERENCES) -> list[Reference]:
+    """Every published table, by name."""
+    return [Reference(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))]
