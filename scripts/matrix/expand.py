@@ -54,6 +54,16 @@ class Run:
         return self.configuration.typed().hash
 
 
+@dataclass(frozen=True)
+class Merged:
+    """A combination that is the same run as another one, by the hash."""
+
+    axes: dict[str, Any]
+    arm: str
+    """What it would be called."""
+    run: Run
+
+
 @dataclass
 class Expansion:
     """The runs, each once; the combinations left out; those that are the same as another run."""
@@ -63,7 +73,7 @@ class Expansion:
     """Options in which arms are meant to differ."""
     runs: list[Run] = field(default_factory=list)
     skipped: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    merged: list[tuple[dict[str, Any], Run]] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
 
 
 def expand(configuration: Configuration, has_controls: bool = True) -> Expansion:
@@ -107,7 +117,7 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
                     )
                 run = _run(changed.derive({"SEED": str(seed)}, LABEL), axes, changes, expansion)
                 if run.hash in seen:
-                    expansion.merged.append((axes, seen[run.hash]))
+                    expansion.merged.append(Merged(axes, run.arm, seen[run.hash]))
                 else:
                     seen[run.hash] = run
                     expansion.runs.append(run)

@@ -145,8 +145,12 @@ def _left_out(plan: Plan) -> list[str]:
     lines = [
         f"left out: {' '.join(axes.values())}: {reason}" for axes, reason in plan.expansion.skipped
     ]
-    if plan.expansion.merged:
-        same = len(plan.expansion.merged)
+    merged = plan.expansion.merged
+    for other, arm in dict.fromkeys((m.arm, m.run.arm) for m in merged if m.arm != m.run.arm):
+        lines.append(
+            f"{other} is {arm} under another name (the same hash): computed once, shown as {arm}."
+        )
+    if same := sum(m.arm == m.run.arm for m in merged):
         lines.append(
             f"{_counted(same, 'combination')} the same as a run above (an option that the arm "
             "does not have): computed once."

@@ -12,6 +12,7 @@ from tests.mutants.measuring import MEASURING
 from tests.mutants.optimizers import OPTIMIZERS
 from tests.mutants.pruning import PRUNING
 from tests.mutants.resuming import RESUMING
+from tests.mutants.runs import FINDING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.speed import SPEED
@@ -38,4 +39,5 @@ MUTANTS = (
     *BENCH,
     *COMPARE,
     *STUDY,
+    *FINDING,
 )
