@@ -31,7 +31,7 @@ OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "VARIATIONS": "", "EXTRA_BUDGET": "none"}
 # What the label of an arm says already (lib/arms.py) is not said twice where it is swept.
 IN_LABELS = (
     *("TARGET_SPARSITY", "PRUNING_PATTERN", "PRUNING_N", "PRUNING_M", "PRUNING_ALPHA"),
-    *("ADAMWPRUNE_BASE", "ADAMWPRUNE_NORMALISE", *OPTIONS),
+    *("ADAMWPRUNE_BASE", "ADAMWPRUNE_NORMALISE", "MAX_TIME", *OPTIONS),
 )
 
 LABEL = "matrix"
@@ -47,7 +47,7 @@ class Run:
     axes: dict[str, Any]
     arm: str
     budget: str
-    """What it trains more than the options of length and batch say: "", "+21%steps"."""
+    """What it trains otherwise than so many steps: "", "+21%steps", "+60s" (lib/arms.py)."""
 
     @property
     def hash(self) -> str:

@@ -30,7 +30,7 @@ class Run:
     seed: int
     axes: Mapping[str, Any]
     budget: str
-    """What it trains more than the options of length and batch say: "", "+21%steps"."""
+    """What it trains otherwise than so many steps: "", "+21%steps", "+60s" (lib/arms.py)."""
     planned_steps: int | None
     planned_tokens: int | None
     folder: Path
