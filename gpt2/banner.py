@@ -40,10 +40,13 @@ class TrainingFacts:
     micro_batch: int
     accumulation: int
     tokens_per_step: int
-    steps: int
+    steps: int | None
+    """None where a time ends the run."""
+    by_time: str
+    """That time, and a limit of steps if there is one; "" for a run of so many steps."""
     first_step: int
     """Steps that were done before, by an attempt that is continued; 0 for a fresh run."""
-    epochs: float
+    epochs: float | None
     train_tokens: int
     optimizer: str
     schedule: str
@@ -118,9 +121,11 @@ def brief(facts: RunFacts) -> list[str]:
     again = f" from step {training.first_step:,}" if training.first_step else ""
     state = f"{size(state_bytes(expected))} of training state"
     disk = expected.checkpoint_bytes
+    steps = f"{training.by_time} in" if training.steps is None else f"{training.steps:,}"
+    epochs = "" if training.epochs is None else f"{training.epochs:.2f} epochs, "
     return [
-        f"{model.name} ({count(model.parameters)}), {training.steps:,} steps of "
-        f"{training.tokens_per_step:,} tokens{again}, {training.epochs:.2f} epochs, on "
+        f"{model.name} ({count(model.parameters)}), {steps} steps of "
+        f"{training.tokens_per_step:,} tokens{again}, {epochs}on "
         f"{facts.hardware.device}, {facts.hardware.arithmetic}",
         f"{work(expected.flops_per_token)} a token, {_yardstick(expected)}, {state}"
         + (f", at most {size(disk)} of checkpoints" if disk else ""),
@@ -163,10 +168,14 @@ def _training(training: TrainingFacts) -> Entries:
     yield "Effective batch", f"{batch:,} sequences"
     yield "Tokens per step", f"{training.tokens_per_step:,}"
     begun = f", of which {training.first_step:,} are done" if training.first_step else ""
-    yield "Steps", f"{training.steps:,}{begun}"
-    tokens = training.steps * training.tokens_per_step
-    yield "Tokens", f"{tokens:,} ({count(tokens)})"
-    yield "Epochs", f"{training.epochs:.2f} over {training.train_tokens:,} tokens"
+    if training.steps is None:
+        yield "Steps", f"as many as fit into {training.by_time}{begun}"
+    else:
+        yield "Steps", f"{training.steps:,}{begun}"
+        tokens = training.steps * training.tokens_per_step
+        yield "Tokens", f"{tokens:,} ({count(tokens)})"
+    over = f"over {training.train_tokens:,} tokens"
+    yield "Epochs", over if training.epochs is None else f"{training.epochs:.2f} {over}"
     yield "Optimizer", training.optimizer
     yield "Learning rate", training.schedule
     yield "Pruning", training.pruning

@@ -6,13 +6,14 @@ Knows no torch: the plan asks too. The extra budget acts here and nowhere else.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gpt2.reciprocal.options import step_of
 from gpt2.reciprocal.steps import widths
 from gpt2.shape import shape_of
+from lib.run_length import ByStep, ByTime, RunLength
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ def tokens_per_step(config: Mapping[str, Any]) -> int:
 
 def total_steps(config: Mapping[str, Any], train_tokens: int | None) -> int | None:
     """Optimizer steps of the run, with what EXTRA_ITERATIONS_PCT adds; None if it is counted in
-    epochs of data not yet prepared.
+    epochs of data not yet prepared, or if its end is a time.
 
     Epochs count steps of BATCH_SIZE: a larger batch would else pay for itself with fewer steps.
     """
+    if total_seconds(config) is not None:
+        return None
     if config["NUM_EPOCHS"] == 0:
         steps = config["MAX_ITERS"]
     elif train_tokens is None:
@@ -58,6 +61,32 @@ def total_steps(config: Mapping[str, Any], train_tokens: int | None) -> int | No
         tokens = _tokens(config, config["BATCH_SIZE"])
         steps = math.ceil(config["NUM_EPOCHS"] * train_tokens / tokens)
     return extended(steps, config["EXTRA_ITERATIONS_PCT"])
+
+
+def total_seconds(config: Mapping[str, Any]) -> float | None:
+    """Seconds of training of a run whose end is a time, with what EXTRA_ITERATIONS_PCT adds; None
+    for a run of so many steps or epochs."""
+    if config["MAX_TIME"] == 0:
+        return None
+    return config["MAX_TIME"] * (100 + config["EXTRA_ITERATIONS_PCT"]) / 100
+
+
+def most_steps(config: Mapping[str, Any]) -> int | None:
+    """Where a run that a time ends stops at the latest; None if only the time ends it."""
+    steps = config["MAX_ITERS"]
+    return extended(steps, config["EXTRA_ITERATIONS_PCT"]) if steps else None
+
+
+def length_of(
+    config: Mapping[str, Any], train_tokens: int, trained_s: Callable[[], float]
+) -> RunLength:
+    """What says how far a run has come. trained_s: its seconds of training so far."""
+    warm_up = config["WARMUP_STEPS"]
+    if (seconds := total_seconds(config)) is not None:
+        return ByTime(seconds, trained_s, warm_up, most_steps=most_steps(config))
+    steps = total_steps(config, train_tokens)
+    assert steps is not None
+    return ByStep(steps, warm_up)
 
 
 def extended(number: int, percent: int) -> int:
@@ -81,6 +110,9 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
             f"MIN_LR={config['MIN_LR']:g} exceeds LEARNING_RATE={config['LEARNING_RATE']:g}; "
             "lower MIN_LR or set DECAY_LR=n"
         )
+    if steps is None and total_seconds(config) is not None:
+        # What a time would leave of the steps is not known; a limit of theirs is.
+        steps = most_steps(config)
     warmup = config["WARMUP_STEPS"]
     if steps is not None and warmup >= steps:
         problems.append(

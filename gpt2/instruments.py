@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gpt2.banner import ExpectedFacts, HardwareFacts, ModelFacts, RunFacts, TrainingFacts
-from gpt2.budget import micro_batch, tokens_per_step
+from gpt2.budget import micro_batch, most_steps, tokens_per_step, total_seconds
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
 from gpt2.model import GPT
@@ -65,7 +65,7 @@ def run_facts(
     model: GPT,
     dataset: Dataset,
     device: Device,
-    steps: int,
+    steps: int | None,
     first_step: int,
     matmul: MatmulRate | None,
     split: MemorySplit,
@@ -79,7 +79,6 @@ def run_facts(
     ("Attention": "cuDNN").
     """
     flops = model_flops(model, settings["BLOCK_SIZE"])
-    tokens = steps * tokens_per_step(settings)
     rows = model.token_embedding.num_embeddings
     return RunFacts(
         run=run,
@@ -100,8 +99,9 @@ def run_facts(
             accumulation=settings["GRADIENT_ACCUMULATION"],
             tokens_per_step=tokens_per_step(settings),
             steps=steps,
+            by_time=time_text(settings),
             first_step=first_step,
-            epochs=tokens / len(dataset.train),
+            epochs=steps and steps * tokens_per_step(settings) / len(dataset.train),
             train_tokens=len(dataset.train),
             optimizer=settings["OPTIMIZER"],
             schedule=schedule_text(settings),
@@ -160,6 +160,14 @@ def _architecture(settings: Mapping[str, Any], model: GPT) -> str:
     name = architecture_name(model.shape)
     label = architecture_label(settings)
     return name if settings["ARCHITECTURE"] == "vanilla" else f"{name}, step {label}"
+
+
+def time_text(settings: Mapping[str, Any]) -> str:
+    """What ends a run by time, for people; "" for a run of so many steps."""
+    seconds, limit = total_seconds(settings), most_steps(settings)
+    if seconds is None:
+        return ""
+    return f"{seconds:g} s of training" + (f", at most {limit:,}" if limit else "")
 
 
 def schedule_text(settings: Mapping[str, Any]) -> str:

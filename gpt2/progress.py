@@ -18,8 +18,8 @@ from lib.throughput import Throughput
 class Progress:
     """The steps since the last log line."""
 
-    step: int
-    steps: int
+    place: str
+    """How far the run is, for people: "step   600/10000"."""
     loss: float
     """Mean over these steps, nats a token."""
     gradient_norm: float
@@ -46,7 +46,7 @@ def line(progress: Progress) -> str:
     """ "step   600/10000  loss 3.4567  lr 6.00e-04  520k tok/s  MFU 45.0%  ETA 12:34"."""
     speed = progress.speed
     parts = [
-        f"step {progress.step:>{len(str(progress.steps))}}/{progress.steps}",
+        progress.place,
         f"loss {progress.loss:.4f}",
         f"lr {progress.learning_rate:.2e}",
     ]
@@ -64,7 +64,7 @@ def line(progress: Progress) -> str:
 def detail(progress: Progress) -> list[str]:
     """The block of LOG_DETAIL."""
     head = [
-        f"step {progress.step:>{len(str(progress.steps))}}/{progress.steps}",
+        progress.place,
         f"loss {progress.loss:.4f}",
         f"{progress.step_ms:,.1f} ms a step",
         f"lr {progress.learning_rate:.2e}",

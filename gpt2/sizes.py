@@ -105,9 +105,10 @@ class DiskNeed(NamedTuple):
 
 
 def disk_need(
-    config: Mapping[str, Any], vocab_size: int, steps: int, train_tokens: int | None
+    config: Mapping[str, Any], vocab_size: int, steps: int | None, train_tokens: int | None
 ) -> DiskNeed:
-    """Of one run of `steps` steps; `train_tokens` None where an epoch's length is not known."""
+    """Of one run of `steps` steps, None where a time ends it; `train_tokens` None where an epoch's
+    length is not known."""
     if not config["SAVE_CHECKPOINT"]:
         return DiskNeed(0, 0)
     running = checkpoint_bytes(config, vocab_size) * _files(config, steps, train_tokens)
@@ -117,11 +118,12 @@ def disk_need(
     return DiskNeed(running, after[config["CHECKPOINT_AFTER_RUN"]])
 
 
-def _files(config: Mapping[str, Any], steps: int, train_tokens: int | None) -> int:
+def _files(config: Mapping[str, Any], steps: int | None, train_tokens: int | None) -> int:
+    number = math.inf if steps is None else steps
     rolling = 0
     if config["CHECKPOINT_INTERVAL"]:
-        rolling = min(config["CHECKPOINT_KEEP"], steps // config["CHECKPOINT_INTERVAL"])
-    tokens = steps * tokens_per_step(config)
-    epochs = math.inf if train_tokens is None else tokens // train_tokens
+        rolling = int(min(config["CHECKPOINT_KEEP"], number / config["CHECKPOINT_INTERVAL"]))
+    tokens = number * tokens_per_step(config)
+    epochs = math.inf if train_tokens is None else tokens / train_tokens
     at_epochs = int(min(config["CHECKPOINT_KEEP_EPOCHS"], epochs))
     return NEWEST + rolling + at_epochs + config["CHECKPOINT_BEST"]

@@ -30,7 +30,7 @@ from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
 from lib.kconfig import overrides_from_arguments
-from lib.runs import RunDirectory
+from lib.runs import RunDirectory, RunFolders
 from lib.signals import Stopped, StopRequests
 
 
@@ -121,6 +121,9 @@ def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
                 "Leave --run out to describe another run by options."
             )
         run = RunDirectory(folder.resolve())
+        if not run.path.is_dir():
+            # A name of the same run that another plan gave it.
+            run = RunFolders(run.path.parent.parent).named(run.name) or run
         # Asked before anything is written, so that a mistyped name leaves no folder behind.
         run.config()
         return run

@@ -182,6 +182,12 @@ def arm_label(settings: Settings) -> str:
 
 
 def budget_label(settings: Settings) -> str:
-    """What a run trains more than its other options say: "", "+21%steps", "+14%batch"."""
-    extras = (("EXTRA_ITERATIONS_PCT", "steps"), ("EXTRA_BATCH_PCT", "batch"))
-    return "".join(f"+{settings[name]}%{what}" for name, what in extras if settings[name])
+    """What a run trains otherwise than so many steps of its options: "", "+21%steps",
+    "+14%batch", "+60s" where a time ends it."""
+    longer, larger = settings["EXTRA_ITERATIONS_PCT"], settings["EXTRA_BATCH_PCT"]
+    label = f"+{longer}%steps" if longer else ""
+    if settings["MAX_TIME"]:
+        label = f"+{settings['MAX_TIME'] * (100 + longer) / 100:g}s"
+        if limit := settings["MAX_ITERS"]:
+            label += f"-or-{(limit * (100 + longer) + 50) // 100}steps"
+    return label + (f"+{larger}%batch" if larger else "")

@@ -1,13 +1,14 @@
 """A run: its identity, its folder, and what state it is in. Knows no torch.
 
 A run is identified by the hash of what it would compute (`Config.hash`); its folder is named
-`<readable name>-<first 8 digits of the hash>`, so the same run is never computed twice and
-matrices share runs. `summary.json` is written last and whole: Make's target, and the only proof
-that a run has ended.
+`<readable name>-<first 8 digits of the hash>`. The hash alone finds it (`RunFolders`), so the same
+run is never computed twice, whatever it is called, and matrices share runs. `summary.json` is
+written last and whole: Make's target, and the only proof that a run has ended.
 """
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any
 
 from lib.arms import architecture_label, arm_label, run_settings
 from lib.claims import is_held
-from lib.files import write_atomic
+from lib.files import read_json, write_atomic
 from lib.kconfig import Config, Configuration, read_config_py, render_config_py
 from lib.metrics import METRICS_NAME
 
@@ -73,8 +74,11 @@ class RunDirectory:
 
     @classmethod
     def of(cls, results: Path, config: Config) -> "RunDirectory":
-        """Where the run of this configuration lives below the results folder."""
-        return cls(results / "runs" / f"{run_name(config)}-{short_hash(config.hash)}")
+        """Where the run of this configuration lives below the results folder.
+
+        Whoever asks for many runs lists the folders once: `RunFolders`.
+        """
+        return RunFolders(results).of(config)
 
     @property
     def name(self) -> str:
@@ -127,12 +131,22 @@ class RunDirectory:
             )
         return config
 
+    def computes(self, config_hash: str) -> bool:
+        """Whether what this folder holds is of the configuration with this whole hash."""
+        summary = self.summary()
+        if summary is not None:
+            return summary["config_hash"] == config_hash
+        try:
+            return self.config().hash == config_hash
+        except (OSError, ValueError):
+            return False
+
     def summary(self) -> dict[str, Any] | None:
         """summary.json if it is whole and this run's; anything else counts as not there.
 
         So an empty file made by `make -t`, or another run's file copied here, fakes nothing.
         """
-        summary = _read_json(self.summary_path)
+        summary = read_json(self.summary_path)
         whole = (
             summary is not None
             and summary.get("schema") == SCHEMA
@@ -153,7 +167,7 @@ class RunDirectory:
 
     def provenance(self) -> dict[str, Any] | None:
         """run.json, or None if it is missing or torn."""
-        return _read_json(self.path / "run.json")
+        return read_json(self.path / "run.json")
 
     def attempts(self) -> list[dict[str, Any]]:
         """Every start of this run, oldest first, with its end and cause where it had one."""
@@ -196,7 +210,7 @@ class RunDirectory:
         os.replace(temporary, self.path / "heartbeat.json")
 
     def heartbeat(self) -> dict[str, Any] | None:
-        return _read_json(self.path / "heartbeat.json")
+        return read_json(self.path / "heartbeat.json")
 
     def is_running(self) -> bool:
         return is_held(self.path)
@@ -238,14 +252,60 @@ class RunDirectory:
                 path.rename(path.with_name(f"{path.name}.attempt-{number}"))
 
 
+class RunFolders:
+    """The folders of runs below a results folder, listed once, and found by their hash.
+
+    Two readable names may belong to one hash: the presets llama and team are the same model. So a
+    name is for people, and decides only where nothing is there yet.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self._runs = results / "runs"
+        self._names: dict[str, list[str]] = {}
+        entries = os.scandir(self._runs) if self._runs.is_dir() else ()
+        for name in sorted(entry.name for entry in entries if entry.is_dir()):
+            if ending := _HASH_AT_END.search(name):
+                self._names.setdefault(ending[1], []).append(name)
+
+    def of(self, config: Config) -> RunDirectory:
+        """Where the run of this configuration is or, if nowhere, where it shall be."""
+        own = f"{run_name(config)}-{short_hash(config.hash)}"
+        names = self._names.get(short_hash(config.hash), [])
+        found = [
+            directory
+            for name in names
+            # The eight digits of another name may be another computation's.
+            if (directory := RunDirectory(self._runs / name)).name == own
+            or directory.computes(config.hash)
+        ]
+        return _furthest(found, own) or RunDirectory(self._runs / own)
+
+    def named(self, name: str) -> RunDirectory | None:
+        """The run whose folder ends with the hash of this name; None if there is none."""
+        ending = _HASH_AT_END.search(name)
+        names = self._names.get(ending[1], []) if ending else []
+        return _furthest([RunDirectory(self._runs / name) for name in names], name)
+
+
+_HASH_AT_END = re.compile(rf"-([0-9a-f]{{{HASH_DIGITS}}})$")
+
+
+def _furthest(directories: list[RunDirectory], own: str) -> RunDirectory | None:
+    """Of the folders of one run the one in which most is done; of equals the one named `own`.
+
+    More than one is there if each was made before the other was looked for, or if one is a copy.
+    """
+
+    def progress(directory: RunDirectory) -> tuple[bool, ...]:
+        state = directory.state()
+        has_begun = bool(directory.attempts())
+        return state == "done", state != "pending", directory.is_running(), has_begun
+
+    if len(directories) < 2:
+        return directories[0] if directories else None
+    return max(directories, key=lambda found: (*progress(found), found.name == own))
+
+
 def now() -> str:
     """The time in UTC, for people; durations are never computed from it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gpt2.reciprocal.gates import DORMANT
 from gpt2.reciprocal.steps import DELAY, Step
+from lib.run_length import RunLength
 
 # A quarter of the run wakes what still sleeps.
 LATEST_SHARE = 0.25
@@ -55,12 +56,12 @@ class Activation:
     """Asleep, waking or awake, of one model in one run."""
 
     def __init__(
-        self, step: Step, rule: Rule, ramp_steps: int, total_steps: int, device: str
+        self, step: Step, rule: Rule, ramp_steps: int, length: RunLength, device: str
     ) -> None:
         self.policy = step.activation
         self.rule = rule
         self.ramp_steps = ramp_steps
-        self.latest = math.ceil(LATEST_SHARE * total_steps)
+        self.length = length
         self.woken_at: int | None = 0 if step.activation == "none" else None
         self.reason = "always" if step.activation == "none" else ""
         self.figure: float | None = None
@@ -100,7 +101,7 @@ class Activation:
             self.figure = rule.figure(self.losses)
             if self.figure < rule.limit:
                 return "steady"
-        return "forced" if done >= self.latest else ""
+        return "forced" if self.length.has_passed(LATEST_SHARE, done) else ""
 
     def state_dict(self) -> dict[str, Any]:
         return {

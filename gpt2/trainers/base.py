@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
-from gpt2.budget import Batch, batch_of, tokens_per_step, total_steps
+from gpt2.budget import Batch, batch_of, length_of, tokens_per_step
 from gpt2.cost import model_flops
 from gpt2.datasets.loader import Loader
 from gpt2.datasets.sampler import TrainSampler, ValidationWindows
@@ -85,9 +85,7 @@ class BaseGPT2Trainer(ABC):
         self.speed = speed
         self.anatomy = Anatomy.of(clock, device)
 
-        steps = total_steps(settings, len(dataset.train))
-        assert steps is not None
-        self.total_steps = steps
+        self.length = length_of(settings, len(dataset.train), self.trained_s)
         self.step = 0
         self.tokens = 0
         self.evaluated_step = 0
@@ -117,7 +115,7 @@ class BaseGPT2Trainer(ABC):
             self.model.named_parameters(),
             self.optimizer,
             settings,
-            self.total_steps,
+            self.length,
         )
         self.training_step = TrainingStep(
             settings,
@@ -127,7 +125,7 @@ class BaseGPT2Trainer(ABC):
             self.pruner,
             device,
             self.anatomy,
-            self.total_steps,
+            self.length,
             speed,
         )
         self.use_batch(batch_of(settings))
@@ -246,21 +244,32 @@ class BaseGPT2Trainer(ABC):
                 self._beat("train")
             self.saver.finish()
 
+    def trained_s(self) -> float:
+        """Seconds in steps, of all attempts: no evaluation, checkpoint, compiling or start."""
+        return self.clock.seconds.get("train", 0.0)
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether the step that was taken last is the last of the run."""
+        return self.step == self.length.last_step
+
     def is_finished(self) -> bool:
-        return self.step == self.evaluated_step == self.total_steps
+        return self.step == self.evaluated_step == self.length.last_step
 
     def is_evaluation_due(self) -> bool:
         """Whether this step's evaluation is still to be done."""
         if self.step == self.evaluated_step:
             return False
-        return self.step == self.total_steps or self.step % self.settings["EVAL_INTERVAL"] == 0
+        return self.is_last_step or self.step % self.settings["EVAL_INTERVAL"] == 0
 
     def _advance(self, garbage: GarbageCollector) -> None:
         """One optimizer step, and a log line if one is due."""
+        if self.length.is_near_end:
+            self.settle()
         outcome = self.take_step()
         garbage.settle()
         self.journal.stepped(outcome)
-        if self.step == self.total_steps or self.step % self.settings["LOG_INTERVAL"] == 0:
+        if self.is_last_step or self.step % self.settings["LOG_INTERVAL"] == 0:
             self.settle()
             with self.clock.measure("log"):
                 self.journal.log(outcome)
@@ -280,7 +289,7 @@ class BaseGPT2Trainer(ABC):
     def open_window(self) -> None:
         """Begin to sum up for the next log line."""
         self.training_step.window = Window(self.device.torch_name)
-        self.window_start_s = self.clock.seconds.get("train", 0.0)
+        self.window_start_s = self.trained_s()
 
     def settle(self) -> None:
         """Wait for the steps that were handed out, on the clock of the training.
@@ -301,7 +310,7 @@ class BaseGPT2Trainer(ABC):
         """Evaluate, unless a signal cuts it short; then it is done first thing after a resume."""
         self.settle()
         start = time.perf_counter()
-        is_last = self.step == self.total_steps
+        is_last = self.is_last_step
         result = self._evaluation_of(self.windows if is_last else self.sampled_windows)
         # The best step is chosen by the same windows throughout, which the whole split is not.
         compared = result
@@ -333,7 +342,7 @@ class BaseGPT2Trainer(ABC):
 
     def _evaluate_aside(self) -> None:
         """Samples and HellaSwag, at the steps that ask for them."""
-        is_last = self.step == self.total_steps
+        is_last = self.is_last_step
         with self.clock.measure("eval"):
             # Not the scope of an evaluation: a single token has other kernels than a window.
             scope = forward_scope(self.speed, self.device.torch_name)
@@ -347,9 +356,9 @@ class BaseGPT2Trainer(ABC):
     def _beat(self, phase: str) -> None:
         if time.monotonic() - self._last_beat >= HEARTBEAT_S:
             self._last_beat = time.monotonic()
-            self.run.beat(step=self.step, steps=self.total_steps, eta_s=self.eta_s(), phase=phase)
+            steps = self.length.total_steps
+            self.run.beat(step=self.step, steps=steps, eta_s=self.eta_s(), phase=phase)
 
     def eta_s(self) -> float | None:
-        """Seconds of training left, from the latest steps; None before the warm-up is over."""
-        recent_ms = self.step_times.recent_ms()
-        return None if recent_ms is None else (self.total_steps - self.step) * recent_ms / 1e3
+        """Seconds of training left; None where too little is known."""
+        return self.length.left_s(self.step_times.recent_ms(), self.step)

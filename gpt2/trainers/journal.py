@@ -38,7 +38,7 @@ class Journal:
             model=trainer.model,
             dataset=trainer.dataset,
             device=trainer.device,
-            steps=trainer.total_steps,
+            steps=trainer.length.total_steps,
             first_step=trainer.step,
             matmul=trainer.matmul,
             split=self._split(),
@@ -61,8 +61,7 @@ class Journal:
         assert self.metrics is not None
         at = trainer.step if step is None else step
         tokens = at * tokens_per_step(trainer.settings)
-        train_s = trainer.clock.seconds.get("train", 0.0)
-        self.metrics.row(kind, at, tokens, time_s=train_s, **values)
+        self.metrics.row(kind, at, tokens, time_s=trainer.trained_s(), **values)
 
     def sync(self) -> None:
         """Have the disk hold every row so far."""
@@ -81,7 +80,7 @@ class Journal:
         trainer = self.trainer
         window = trainer.window
         means = window.means()
-        seconds = trainer.clock.seconds["train"] - trainer.window_start_s
+        seconds = trainer.trained_s() - trainer.window_start_s
         step_ms = 1e3 * seconds / window.steps
         tokens_per_s = window.steps * tokens_per_step(trainer.settings) / seconds
         self.row(
@@ -103,8 +102,7 @@ class Journal:
             tokens_per_s, trainer.flops, trainer.device.name, trainer.matmul, zero_weights=0
         )
         progress = Progress(
-            step=trainer.step,
-            steps=trainer.total_steps,
+            place=trainer.length.place(trainer.step),
             loss=means["loss"],
             gradient_norm=means["gradient_norm"],
             learning_rate=outcome.learning_rate,
@@ -142,7 +140,7 @@ class Journal:
         for kind, values in trainer.extra_evaluation():
             self.row(kind, **values)
         parts = [
-            f"step {trainer.step:>{len(str(trainer.total_steps))}}/{trainer.total_steps}",
+            trainer.length.place(trainer.step),
             f"validation loss {result.loss:.4f}",
             f"perplexity {result.perplexity:.2f}",
         ]

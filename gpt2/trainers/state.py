@@ -49,6 +49,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         "window": trainer.window.state_dict(),
         "window_start_s": trainer.window_start_s,
         "clock": trainer.clock.state_dict(),
+        "length": trainer.length.state_dict(),
         "step_times": trainer.step_times.state_dict(),
         "optimizer_times": trainer.optimizer_times.state_dict(),
     }
@@ -75,6 +76,8 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     assert state["data"] == trainer.data_place(), (state["data"], trainer.data_place())
     trainer.load_extra_state(state["extra"])
     trainer.clock.load_state_dict(state["clock"])
+    # What was written before runs could end by time has no such entry, and is by steps.
+    trainer.length.load_state_dict(state.get("length", {}))
     trainer.window.load_state_dict(state["window"])
     trainer.window_start_s = state["window_start_s"]
     trainer.step_times.load_state_dict(state["step_times"])

@@ -27,6 +27,7 @@ from lib.optimizers import check_gradients, condition_gradients, set_learning_ra
 from lib.pruning import PruneEvent, Pruner
 from lib.random_state import device_generator
 from lib.rng import stream_seed
+from lib.run_length import RunLength
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class TrainingStep:
         pruner: Pruner,
         device: Device,
         anatomy: Anatomy,
-        total_steps: int,
+        length: RunLength,
         speed: Speed,
     ) -> None:
         """`settings`: typed Kconfig values of one run; `loss`: the model's, or that compiled."""
@@ -72,7 +73,7 @@ class TrainingStep:
         self.pruner = pruner
         self.device = device
         self.anatomy = anatomy
-        self.total_steps = total_steps
+        self.length = length
         self.loss = loss
         self.step_scope = step_scope(speed, device.torch_name)
         self.forward_scope = forward_scope(speed, device.torch_name)
@@ -92,6 +93,7 @@ class TrainingStep:
 
     def __call__(self, step: int) -> StepOutcome:
         """Optimizer step `step` (1-based). Raises Diverged; the weights stay as before the step."""
+        self.length.begin(step)
         rate = self._learning_rate(step)
         set_learning_rate(self.optimizer, rate)
         factor = self.spikes.factor_of(step) if self.spikes else None
@@ -126,9 +128,7 @@ class TrainingStep:
     def _learning_rate(self, step: int) -> float:
         settings = self.settings
         floor = settings["MIN_LR"] if settings["DECAY_LR"] else settings["LEARNING_RATE"]
-        return learning_rate(
-            step, self.total_steps, settings["LEARNING_RATE"], settings["WARMUP_STEPS"], floor
-        )
+        return learning_rate(self.length, step, settings["LEARNING_RATE"], floor)
 
     def _accumulate_gradients(self, step: int, factor: float | None) -> Tensor:
         """Add up the gradients of the step's micro-batches; returns their mean loss (0-D).

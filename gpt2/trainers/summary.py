@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gpt2.budget import shape_key, tokens_per_step
+from gpt2.budget import most_steps, shape_key, tokens_per_step, total_seconds
 from gpt2.cost import model_flops
 from gpt2.shape import architecture_name
 from gpt2.trainers.base import BaseGPT2Trainer
@@ -34,8 +34,16 @@ def describe_run(run: str, config_hash: str, settings: dict[str, Any]) -> dict[s
             "target_sparsity": target_sparsity(settings),
         },
         "seed": settings["SEED"],
+        "budget": _budget(settings),
         "shape": shape_key(settings),
     }
+
+
+def _budget(settings: dict[str, Any]) -> dict[str, float | int | None] | None:
+    """The seconds of training that ended the run, and its limit of steps; None for a run of so many
+    steps or epochs."""
+    seconds = total_seconds(settings)
+    return None if seconds is None else {"seconds": seconds, "most_steps": most_steps(settings)}
 
 
 def describe_training(trainer: BaseGPT2Trainer) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class UnifiedRATrainer(BaseGPT2Trainer):
             step,
             RULES[settings["RA_STEADY"]],
             settings["RA_RAMP_STEPS"],
-            self.total_steps,
+            self.length,
             self.device.torch_name,
         )
         self.gates: GateMonitor | None = None

@@ -30,12 +30,14 @@ def expand_alias(
     """The assignments that an assignment stands for; itself if its name is no alias."""
     if assignment.name == TRACKER and TRACKER not in symbols:
         return _expand_trackers(assignment, symbols)
-    target = ALIASES.get(assignment.name)
-    if target is None or (target not in symbols and target not in groups):
-        return [assignment]
-    if assignment.name in symbols:
-        return [assignment]
-    return [replace(assignment, name=target)]
+    return [replace(assignment, name=target_of(assignment.name, symbols, groups))]
+
+
+def target_of(name: str, symbols: Mapping[str, Symbol], groups: Collection[str]) -> str:
+    """The name that an alias stands for; the name itself if it is none."""
+    target = ALIASES.get(name, name)
+    is_known = target in symbols or target in groups
+    return target if is_known and name not in symbols else name
 
 
 def tracker_symbols(symbols: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The lines that we read in help texts: `Type:`, `Axis:` and `Results:`.
+"""The lines that we read in help texts: `Type:`, `Axis:`, `Replaces:` and `Results:`.
 
 They stand in the last paragraph of a help text, so that a person in menuconfig reads them too. A
 line that looks like one but is misspelt or stands elsewhere is a mistake, never ignored: a lost
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from lib.kconfig.string_types import StringType, parse_string_type
 
-_LINE = re.compile(r"\s*(type|axis|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
+_LINE = re.compile(r"\s*(type|axis|replaces|results)\s*:\s*(.*?)\s*", re.IGNORECASE)
 # How a help text names the empty string.
 EMPTY = "empty"
 
-_AXIS_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_NAME_IN_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
+_NAMES = ("Type", "Axis", "Replaces", "Results")
 _RESULTS = re.compile(r"unaffected(?: at (-?[0-9]+|[a-z][a-z0-9-]*))?")
 
 
@@ -28,6 +29,9 @@ class Annotations:
     neutral: str | None = None
     """The value at which the option changes nothing: `Results: unaffected at 0`, or `at auto`; of a
     string `at empty`, which is EMPTY here."""
+    replaces: str | None = None
+    """The symbol whose value of a lower layer no longer counts where this one is switched on or
+    off."""
 
 
 def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
@@ -40,18 +44,20 @@ def read_annotations(help_text: str | None) -> tuple[Annotations, list[str]]:
     found: dict[str, str] = {}
     for line in paragraphs[-1].splitlines():
         if match := _LINE.fullmatch(line):
-            if match[1] in found or match[1] not in ("Type", "Axis", "Results"):
+            if match[1] in found or match[1] not in _NAMES:
                 complaints.append(f"`{line.strip()}` is repeated or misspelt")
             found[match[1].capitalize()] = match[2]
     string_type = parse_string_type(found["Type"]) if "Type" in found else None
     if "Type" in found and string_type is None:
         complaints.append(f"`Type: {found['Type']}` is no type that lib/kconfig knows")
-    if "Axis" in found and not _AXIS_NAME.fullmatch(found["Axis"]):
-        complaints.append(f"`Axis: {found['Axis']}` is no name in capitals")
+    for name in ("Axis", "Replaces"):
+        if name in found and not _NAME_IN_CAPITALS.fullmatch(found[name]):
+            complaints.append(f"`{name}: {found[name]}` is no name in capitals")
     results = _RESULTS.fullmatch(found.get("Results", "unaffected"))
     if results is None:
         what = f"`Results: {found['Results']}` should be `Results: unaffected`"
         complaints.append(f"{what}, or `Results: unaffected at` y, n, a number or a value")
     neutral = results[1] if results else None
     is_relevant = "Results" not in found or neutral is not None
-    return Annotations(string_type, found.get("Axis"), is_relevant, neutral), complaints
+    axis, replaces = found.get("Axis"), found.get("Replaces")
+    return Annotations(string_type, axis, is_relevant, neutral, replaces), complaints

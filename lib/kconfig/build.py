@@ -61,7 +61,14 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
             file,
             line,
             item,
+            annotations.replaces,
         )
+    problems += [
+        Problem(symbol.file, symbol.line, f"{symbol.name}: replaces {symbol.replaces}", remedy)
+        for symbol in symbols.values()
+        if symbol.replaces is not None
+        and (symbol.replaces not in symbols or symbol.neutral is None)
+    ]
     found = _choice_groups(raw, symbols, problems) + _axis_groups(axes, symbols, problems)
     _check_group_names(found, symbols, problems)
     if problems:

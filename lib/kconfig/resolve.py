@@ -19,6 +19,7 @@ from lib.kconfig.diagnose import default_problems, no_member, not_honoured
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request, interpret
+from lib.kconfig.replaced import replaced
 from lib.kconfig.scan import Kind, Layer
 from lib.kconfig.state import Value
 
@@ -95,6 +96,9 @@ def _lay_over(
             earlier = merged.pop(rival, None)
             if earlier is not None and (rival != name or earlier.value != request.value):
                 overridden.append((earlier, request))
+        for earlier in replaced(tree, below.values, below.requests, requests, request):
+            merged.pop(earlier.name, None)
+            overridden.append((earlier, request))
         merged.pop(name, None)
         honoured.pop(name, None)
         merged[name] = request

@@ -9,6 +9,7 @@ visible depends on the rest of a configuration and is checked where the runs are
 
 from collections.abc import Mapping
 
+from lib.kconfig.aliases import target_of
 from lib.kconfig.groups import Group
 from lib.kconfig.symbols import Symbol
 from lib.kconfig.values import value_complaint
@@ -26,6 +27,7 @@ def parse_sweep(
         name, equals, listed = part.partition("=")
         if not equals or not listed or part != part.strip():
             raise ValueError(f"has the part `{part}`, which is not SYMBOL=value,value")
+        name = target_of(name, symbols, groups)
         if name in axes:
             raise ValueError(f"names {name} twice")
         values = tuple(listed.split(","))
@@ -50,6 +52,7 @@ def parse_variations(
             name, equals, value = assignment.partition("=")
             if not equals or not value:
                 raise ValueError(f"has `{assignment}`, which is not SYMBOL=value")
+            name = target_of(name, symbols, groups)
             if name in variation:
                 raise ValueError(f"names {name} twice in `{part}`")
             _check(name, (value,), symbols, groups)

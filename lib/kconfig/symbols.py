@@ -25,6 +25,8 @@ class Symbol:
     file: str
     line: int
     raw: "kconfiglib.Symbol"
+    replaces: str | None = None
+    """The symbol whose lower-layer value ends where this one is switched on or off (replaced.py)"""
 
     @property
     def place(self) -> str:

@@ -17,10 +17,12 @@ from lib.pruning.gradual import GradualPruner
 from lib.pruning.lookup import lookup
 from lib.pruning.pattern import PATTERNS
 from lib.pruning.protocol import NoPruning, PruneEvent, Pruner, SparsityReport, check_outcome
-from lib.pruning.schedule import SCHEDULES, build_schedule
+from lib.pruning.schedule import SCHEDULES, SparsitySchedule, build_schedule
 from lib.pruning.scope import SCOPES, prunable_parameters
 from lib.pruning.scores import SCORES, Score, build_score
+from lib.pruning.timed import build_timed_schedule
 from lib.rng import stream_seed
+from lib.run_length import ByStep, RunLength
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -91,13 +93,13 @@ def build_pruner(
     named_parameters: Iterable[tuple[str, nn.Parameter]],
     optimizer: torch.optim.Optimizer,
     settings: Mapping[str, Any],
-    total_steps: int,
+    length: int | RunLength,
 ) -> Pruner:
     """The pruner of a run; with method none or target 0 it is `NoPruning`.
 
     named_parameters: of the plain model (no wrapper's prefix), with the weights that training
     starts from; optimizer: the one that trains them; settings: typed values by configuration
-    symbol; total_steps: optimizer steps of the run.
+    symbol; length: optimizer steps of the run, or what tells how far it is.
     Raises ValueError for unknown names, for a pattern that is none, and for a ramp or target that
     cannot be met.
     """
@@ -105,14 +107,7 @@ def build_pruner(
     if criterion is None:
         return NoPruning()
     pattern = lookup(PATTERNS, settings["PRUNING_PATTERN"], "pruning pattern")(settings)
-    schedule = build_schedule(
-        settings["PRUNING_SCHEDULE"],
-        target=target_sparsity(settings),
-        begin_pct=settings["PRUNING_BEGIN_PCT"],
-        end_pct=settings["PRUNING_END_PCT"],
-        frequency=settings["PRUNING_FREQUENCY"],
-        total_steps=total_steps,
-    )
+    schedule = _schedule(settings, ByStep(length) if isinstance(length, int) else length)
     distribution = criterion.distribution or settings["PRUNING_DISTRIBUTION"]
     pruner = GradualPruner(
         prunable_parameters(settings["PRUNING_SCOPE"], named_parameters),
@@ -125,3 +120,16 @@ def build_pruner(
     )
     # Nothing to prune must also mean nothing gated: the run is the dense one bit for bit.
     return pruner if schedule.target > 0 else NoPruning()
+
+
+def _schedule(settings: Mapping[str, Any], length: RunLength) -> SparsitySchedule:
+    asked: dict[str, Any] = {
+        "target": target_sparsity(settings),
+        "begin_pct": settings["PRUNING_BEGIN_PCT"],
+        "end_pct": settings["PRUNING_END_PCT"],
+        "frequency": settings["PRUNING_FREQUENCY"],
+    }
+    name = settings["PRUNING_SCHEDULE"]
+    if length.total_steps is None:
+        return build_timed_schedule(name, length=length, **asked)
+    return build_schedule(name, total_steps=length.total_steps, **asked)

@@ -9,7 +9,7 @@ events that fall due meanwhile are one with it. Scores that read no moments neve
 import torch
 
 from lib.optimizers import reset_interval, steps_since_reset
-from lib.pruning.schedule import Schedule
+from lib.pruning.schedule import SparsitySchedule
 
 RECOVERY_STEPS = 50  # five times the memory of m at beta1 = 0.9
 
@@ -18,7 +18,7 @@ class Due:
     """When the schedule's events really happen."""
 
     def __init__(
-        self, schedule: Schedule, optimizer: torch.optim.Optimizer, reads_moments: bool
+        self, schedule: SparsitySchedule, optimizer: torch.optim.Optimizer, reads_moments: bool
     ) -> None:
         self.schedule = schedule
         self.optimizer = optimizer
@@ -39,7 +39,7 @@ class Due:
         return waited
 
     def _must_wait(self, step: int) -> bool:
-        if not self.reads_moments or step >= self.schedule.total_steps:
+        if not self.reads_moments or self.schedule.is_last(step):
             return False
         since, interval = steps_since_reset(self.optimizer), reset_interval(self.optimizer)
         if since is None or interval is None:

@@ -20,7 +20,7 @@ from lib.pruning.due import Due
 from lib.pruning.memories import ScoreMemories
 from lib.pruning.pattern import Pattern
 from lib.pruning.protocol import PruneEvent, SparsityReport
-from lib.pruning.schedule import Schedule
+from lib.pruning.schedule import SparsitySchedule
 from lib.pruning.scores import Score, TensorView, keep_scores
 from lib.pruning.select import find_threshold, members, smallest
 from lib.pruning.storage import PrunableTensor
@@ -48,7 +48,7 @@ class GradualPruner:
         parameters: Sequence[tuple[str, Tensor]],
         optimizer: torch.optim.Optimizer,
         *,
-        schedule: Schedule,
+        schedule: SparsitySchedule,
         distribution: Distribution,
         pattern: Pattern,
         score: Score,
@@ -268,11 +268,10 @@ class GradualPruner:
 
     def describe(self) -> str:
         """One line for the log."""
-        schedule = self.schedule
+        target = self.schedule.target
         return (
-            f"{100 * schedule.target:g}% of {self.size:,} weights in {len(self.tensors)} tensors, "
-            f"{self.pattern.label}, smallest {self.score.formula} first, steps {schedule.begin} "
-            f"to {schedule.end}, every {schedule.frequency}"
+            f"{100 * target:g}% of {self.size:,} weights in {len(self.tensors)} tensors, "
+            f"{self.pattern.label}, smallest {self.score.formula} first, {self.schedule.when}"
         )
 
     @property
@@ -286,13 +285,15 @@ class GradualPruner:
         return self.memories.bytes
 
     def state_dict(self) -> dict[str, Any]:
-        """Gating, the waiting event, counts to check at loading, explicit masks, memories."""
+        """Gating, the waiting event, counts to check at loading, explicit masks, memories, and
+        what the schedule has to know."""
         return {
             "is_gating": self.is_gating,
             "pending": self.due.pending,
             "pruned": dict(self.report().pruned),
             "masks": {t.name: t.mask.clone() for t in self.tensors if t.mask is not None},
             "memories": self.memories.state_dict(),
+            "schedule": self.schedule.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -307,6 +308,8 @@ class GradualPruner:
                 "resume with the configuration that wrote it"
             )
         self.memories.load_state_dict(state["memories"])
+        # What was written before runs could end by time has no such entry, and is by steps.
+        self.schedule.load_state_dict(state.get("schedule", {}))
         self.due.pending = state["pending"]
         self.is_gating = state["is_gating"]
         for tensor in self.tensors:

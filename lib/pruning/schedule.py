@@ -1,5 +1,7 @@
 """When to prune, and to which sparsity: pure functions of the optimizer step.
 
+Where a time ends the run they are functions of the fraction that is used of it (timed.py).
+
     p = clip((t - t0) / (t1 - t0), 0, 1);  s(t) = S * shape(p)
 
 Events at t0, t0 + f, t0 + 2f, ... and always at t1; after t1 the masks are frozen. t is the
@@ -11,8 +13,9 @@ the ramp the mean is .75 S for zhu-gupta, .5 S for linear and .25 S for late-cub
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from lib.pruning.lookup import lookup
 
@@ -94,6 +97,32 @@ SCHEDULES: dict[str, ScheduleEntry] = {
 }
 
 
+class SparsitySchedule(Protocol):
+    """What a pruner asks of any schedule."""
+
+    target: float
+    """Final share of pruned weights S, in [0, 1)."""
+
+    def sparsity(self, step: int) -> float:
+        """s, the share of prunable weights that shall be zero after `step`."""
+
+    def is_event(self, step: int) -> bool:
+        """Whether masks are updated after `step`. To be asked at most once for a step."""
+
+    def is_last(self, step: int) -> bool:
+        """Whether `step` is the last of the run."""
+
+    @property
+    def when(self) -> str:
+        """For people: "steps 25 to 75, every 50"."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know beside the step; plain values."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A shape with its target and its steps; raises ValueError if they cannot be met."""
@@ -146,6 +175,21 @@ class Schedule:
         if not self.begin <= step <= self.end:
             return False
         return step == self.end or (step - self.begin) % self.frequency == 0
+
+    def is_last(self, step: int) -> bool:
+        """Whether `step` is the last of the run."""
+        return step >= self.total_steps
+
+    @property
+    def when(self) -> str:
+        """For people."""
+        return f"steps {self.begin} to {self.end}, every {self.frequency}"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to know: the step says it all."""
 
 
 def build_schedule(

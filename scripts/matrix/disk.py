@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from gpt2.budget import total_seconds
 from gpt2.sizes import DiskNeed, disk_need
 from scripts.matrix.estimate import padded_vocabulary
 from scripts.matrix.plan import Plan, PlannedRun
@@ -28,7 +29,8 @@ def disk_line(plan: Plan, jobs: int) -> str:
 def _need(planned: PlannedRun) -> DiskNeed | None:
     """None before the vocabulary or the length is known."""
     vocabulary = padded_vocabulary(planned)
-    if vocabulary is None or planned.steps is None:
+    is_by_time = total_seconds(planned.settings) is not None
+    if vocabulary is None or (planned.steps is None and not is_by_time):
         return None
     return disk_need(planned.settings, vocabulary, planned.steps, planned.train_tokens)
 

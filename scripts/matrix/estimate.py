@@ -4,7 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
-from gpt2.budget import micro_batch, shape_key
+from gpt2.budget import micro_batch, shape_key, total_seconds
 from gpt2.dataset_choice import data_arguments
 from gpt2.datasets import dataset_folder, read_manifest
 from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers, parameter_count
@@ -28,7 +28,10 @@ def seconds_per_step(results: Path) -> dict[str, float]:
 
 
 def estimated_s(planned: PlannedRun, known: dict[str, float]) -> float | None:
-    """Seconds of the whole run; None before a run of its shape has ended on any machine."""
+    """Seconds of the whole run; None before a run of its shape has ended on any machine. Where a
+    time ends it, that time: evaluations and the start come on top."""
+    if (by_time := total_seconds(planned.settings)) is not None:
+        return by_time
     seconds = known.get(shape_key(planned.settings))
     return None if seconds is None or planned.steps is None else seconds * planned.steps
 

@@ -31,7 +31,7 @@ OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "VARIATIONS": "", "EXTRA_BUDGET": "none"}
 # What the label of an arm says already (lib/arms.py) is not said twice where it is swept.
 IN_LABELS = (
     *("TARGET_SPARSITY", "PRUNING_PATTERN", "PRUNING_N", "PRUNING_M", "PRUNING_ALPHA"),
-    *("ADAMWPRUNE_BASE", "ADAMWPRUNE_NORMALISE", *OPTIONS),
+    *("ADAMWPRUNE_BASE", "ADAMWPRUNE_NORMALISE", "MAX_TIME", *OPTIONS),
 )
 
 LABEL = "matrix"
@@ -47,11 +47,21 @@ class Run:
     axes: dict[str, Any]
     arm: str
     budget: str
-    """What it trains more than the options of length and batch say: "", "+21%steps"."""
+    """What it trains otherwise than so many steps: "", "+21%steps", "+60s" (lib/arms.py)."""
 
     @property
     def hash(self) -> str:
         return self.configuration.typed().hash
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A combination that is the same run as another one, by the hash."""
+
+    axes: dict[str, Any]
+    arm: str
+    """What it would be called."""
+    run: Run
 
 
 @dataclass
@@ -63,7 +73,7 @@ class Expansion:
     """Options in which arms are meant to differ."""
     runs: list[Run] = field(default_factory=list)
     skipped: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    merged: list[tuple[dict[str, Any], Run]] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
 
 
 def expand(configuration: Configuration, has_controls: bool = True) -> Expansion:
@@ -107,7 +117,7 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
                     )
                 run = _run(changed.derive({"SEED": str(seed)}, LABEL), axes, changes, expansion)
                 if run.hash in seen:
-                    expansion.merged.append((axes, seen[run.hash]))
+                    expansion.merged.append(Merged(axes, run.arm, seen[run.hash]))
                 else:
                     seen[run.hash] = run
                     expansion.runs.append(run)

@@ -23,7 +23,7 @@ from lib.cli import ROOT
 from lib.current import config_file
 from lib.files import write_atomic
 from lib.kconfig import Config, Configuration
-from lib.runs import SCHEMA, RunDirectory, now, run_name, short_hash
+from lib.runs import SCHEMA, RunDirectory, RunFolders, now, run_name, short_hash
 from scripts.matrix.expand import STEPS_AXIS, Expansion, Run, expand
 
 
@@ -113,7 +113,8 @@ class Plan:
                 {"axes": axes, "reason": reason} for axes, reason in self.expansion.skipped
             ],
             "merged": [
-                {"axes": axes, "same_as": place[run.hash]} for axes, run in self.expansion.merged
+                {"axes": same.axes, "same_as": place[same.run.hash]}
+                for same in self.expansion.merged
             ],
             "parity": self.parity(),
         }
@@ -220,6 +221,7 @@ def plan(configuration: Configuration, has_controls: bool = True) -> Plan:
     expansion = expand(configuration, has_controls)
     manifests: dict[Path, int | None] = {}
     runs = []
+    folders = RunFolders(ROOT / configuration.typed().RESULTS_DIR)
     for run in expansion.runs:
         config = run.configuration.typed()
         settings = run_settings(config)
@@ -229,7 +231,7 @@ def plan(configuration: Configuration, has_controls: bool = True) -> Plan:
             manifests[folder] = manifest.split("train").tokens if manifest else None
         steps = total_steps(settings, manifests[folder])
         check_fit(settings, steps)
-        directory = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
+        directory = folders.of(config)
         if not directory.path.exists():
             check_source(settings)
         runs.append(PlannedRun(run, directory, settings, steps, manifests[folder]))

@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatch
 
-from lib.runs import ENDINGS
+from lib.runs import ENDINGS, run_name, short_hash
 from scripts.matrix.plan import Plan, PlannedRun
 
 
@@ -32,11 +32,13 @@ def _matches(planned: PlannedRun, target: str) -> bool:
     name = target.rsplit("/", 1)[-1]
     return (
         target == "all"
-        or target in (planned.run.arm, summary["status"], _readable_name(planned))
-        or fnmatch(planned.directory.name, name)
+        or target in (planned.run.arm, summary["status"])
+        or any(target == readable or fnmatch(full, name) for readable, full in _names(planned))
     )
 
 
-def _readable_name(planned: PlannedRun) -> str:
-    """The readable name without the hash."""
-    return planned.directory.name.rsplit("-", 1)[0]
+def _names(planned: PlannedRun) -> list[tuple[str, str]]:
+    """Its names without and with the hash: that of its folder, and that of the plan."""
+    config = planned.run.configuration.typed()
+    readable = (planned.directory.name.rsplit("-", 1)[0], run_name(config))
+    return [(name, f"{name}-{short_hash(config.hash)}") for name in readable]

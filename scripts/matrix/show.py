@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gpt2.budget import most_steps, total_seconds
 from gpt2.spikes import spikes_of
 from lib.console import count, duration
 from lib.cpu import usable_cores
@@ -13,6 +14,7 @@ from scripts.matrix.plan import Plan, PlannedRun, shown
 
 MIB = 1 << 20
 UNKNOWN = "-"
+BY_TIME = "by time"
 
 
 def plan_text(plan: Plan) -> str:
@@ -79,9 +81,10 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _costs(planned: PlannedRun, seconds: float | None) -> tuple[str, ...]:
     memory = least_memory_bytes(planned)
+    unknown = UNKNOWN if total_seconds(planned.settings) is None else BY_TIME
     return (
-        UNKNOWN if planned.steps is None else f"{planned.steps}",
-        UNKNOWN if planned.tokens is None else count(planned.tokens),
+        unknown if planned.steps is None else f"{planned.steps}",
+        unknown if planned.tokens is None else count(planned.tokens),
         UNKNOWN if memory is None else f">{memory / MIB:.0f} MiB",
         UNKNOWN if seconds is None else duration(seconds),
     )
@@ -103,10 +106,27 @@ def _budget(plan: Plan) -> list[str]:
         )
     disturbed = {str(spikes) for p in plan.runs if (spikes := spikes_of(p.settings)) is not None}
     lines += [f"Gradient spikes are injected: {spikes}." for spikes in sorted(disturbed)]
+    lines += _by_time(plan)
     lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")
     return lines
+
+
+def _by_time(plan: Plan) -> list[str]:
+    """What is not known of runs that a time ends, and what is not in their time."""
+    lengths: dict[tuple[float, int | None], int] = {}
+    for planned in plan.runs:
+        if (seconds := total_seconds(planned.settings)) is not None:
+            length = (seconds, most_steps(planned.settings))
+            lengths[length] = lengths.get(length, 0) + 1
+    return [
+        f"{_counted(number, 'run')} by time, {seconds:g} s of training each"
+        + (f" and at most {steps} steps" if steps else "")
+        + ": steps and tokens are not known before. Evaluations, checkpoints and the start come "
+        "on top; only runs on the same hardware, one at a time, are comparable."
+        for (seconds, steps), number in lengths.items()
+    ]
 
 
 def _other_budgets(plan: Plan) -> list[str]:
@@ -145,8 +165,12 @@ def _left_out(plan: Plan) -> list[str]:
     lines = [
         f"left out: {' '.join(axes.values())}: {reason}" for axes, reason in plan.expansion.skipped
     ]
-    if plan.expansion.merged:
-        same = len(plan.expansion.merged)
+    merged = plan.expansion.merged
+    for other, arm in dict.fromkeys((m.arm, m.run.arm) for m in merged if m.arm != m.run.arm):
+        lines.append(
+            f"{other} is {arm} under another name (the same hash): computed once, shown as {arm}."
+        )
+    if same := sum(m.arm == m.run.arm for m in merged):
         lines.append(
             f"{_counted(same, 'combination')} the same as a run above (an option that the arm "
             "does not have): computed once."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.metrics import read_metrics
-from lib.runs import RunDirectory
+from lib.runs import RunDirectory, RunFolders
 
 SCHEMA = 1
 LOG_LINES = 20
@@ -30,7 +30,7 @@ class Run:
     seed: int
     axes: Mapping[str, Any]
     budget: str
-    """What it trains more than the options of length and batch say: "", "+21%steps"."""
+    """What it trains otherwise than so many steps: "", "+21%steps", "+60s" (lib/arms.py)."""
     planned_steps: int | None
     planned_tokens: int | None
     folder: Path
@@ -200,9 +200,14 @@ def load_matrix(folder: Path) -> Matrix:
 
 
 def _load_run(results: Path, entry: Mapping[str, Any], arm: str) -> Run:
+    place = str(entry["dir"])
+    if not (results / place).is_dir():
+        # Whatever its folder is called by now: the hash says which run it is.
+        found = RunFolders(results).named(Path(place).name)
+        place = f"runs/{found.name}" if found is not None else place
     return load_run(
-        RunDirectory(results / entry["dir"]),
-        dir=entry["dir"],
+        RunDirectory(results / place),
+        dir=place,
         arm=arm,
         seed=entry["seed"],
         axes=entry.get("axes") or {},

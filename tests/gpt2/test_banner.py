@@ -35,6 +35,7 @@ ON_H200 = RunFacts(
         accumulation=40,
         tokens_per_step=491_520,
         steps=10_000,
+        by_time="",
         first_step=0,
         epochs=4.923,
         train_tokens=998_400_000,

@@ -38,8 +38,7 @@ ON_GPU = MemoryNow(
 ROW = {"norm": 0.81, "mean": -1.234e-9, "std": 3.45e-5, "largest": 0.0123, "zero_share": 0.0}
 
 ON_H200 = Progress(
-    step=600,
-    steps=10_000,
+    place="step   600/10000",
     loss=3.45671,
     gradient_norm=0.81234,
     learning_rate=6e-4,

@@ -3,7 +3,12 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.schedule import learning_rate
+from gpt2 import schedule
+from lib.run_length import ByStep
+
+
+def learning_rate(step, total, peak, warmup, floor):
+    return schedule.learning_rate(ByStep(total, warmup), step, peak, floor)
 
 
 def test_known_values():

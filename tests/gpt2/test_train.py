@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gpt2.train import find_run
 from lib.cli import ROOT
 from lib.kconfig.store import save_config
 from lib.runs import RunDirectory
@@ -59,6 +60,15 @@ def test_a_described_run_is_computed_once(command, tmp_path):
     by_folder = command("--run", str(folder))
     assert by_folder.stdout == again.stdout
     assert len(RunDirectory(folder).attempts()) == 1
+
+
+def test_a_run_has_one_folder_whatever_it_is_called(configure, monkeypatch, tmp_path):
+    """The presets llama and team are one model."""
+    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "config"))
+    save_config(tmp_path / "config", configure(), None)
+    first = find_run(None, [*DENSE, "--arch-preset", "llama"])
+    assert find_run(None, [*DENSE, "--arch-preset", "team"]) == first
+    assert find_run(first.path.with_name(first.name.replace("llama", "team")), []) == first
 
 
 def test_a_dry_run_only_says_which(command, tmp_path):

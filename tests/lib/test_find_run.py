@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from lib.find_run import SHOWN, find_run
@@ -69,3 +71,35 @@ def test_a_thousand_candidates_are_not_listed(tmp_path):
     with pytest.raises(ValueError, match="run-09 and 3 more") as caught:
         find_run("run", tmp_path)
     assert "run-10" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "gpt2-shakespeare-other-s1-cccccccc",
+        "results/runs/gpt2-shakespeare-other-s1-cccccccc",
+        "c" * 64,
+        "cccccccc",
+        "other",
+        "shakespeare-other-s1",
+    ],
+)
+def test_a_name_of_a_plan_or_a_hash_finds_the_folder_with_another_name(results, wanted):
+    plans = (
+        {"runs": [{"name": "gpt2-shakespeare-other-s1", "hash": "c" * 64}, {"name": "x"}, 1]},
+        {"runs": None},
+        [],
+    )
+    for number, plan in enumerate(plans):
+        (results / "matrices" / f"{number}").mkdir(parents=True)
+        (results / "matrices" / f"{number}" / "matrix.json").write_text(json.dumps(plan))
+    assert find_run(wanted, results).name == NAMES[2]
+
+
+def test_two_folders_of_one_run_are_one_answer(results):
+    again = results / "runs" / "gpt2-shakespeare-plain-s1-cccccccc"
+    again.mkdir()
+    (again / "config.py").write_text("")
+    (results / "runs" / NAMES[2] / "run.json").write_text('{"attempts": [{}]}')
+    assert find_run("cccccccc", results).name == NAMES[2]
+    assert find_run(again.name, results).path == again

@@ -5,7 +5,7 @@ import pytest
 from lib.arms import settings_of
 from lib.claims import claim
 from lib.kconfig import read_layer
-from lib.runs import RunDirectory, run_name
+from lib.runs import RunDirectory, RunFolders, run_name
 
 
 @pytest.fixture
@@ -186,3 +186,77 @@ def test_setting_aside_keeps_what_was_there(frozen):
     assert run.state() == "pending"
     assert (run.path / "summary.json.attempt-1").is_file()
     assert (run.path / "metrics.jsonl.attempt-1").is_file()
+
+
+@pytest.fixture
+def presets(configure):
+    """Two presets that fix the same components: two names, one hash."""
+    arm = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"}
+    return [configure(ARCH_PRESET=preset, **arm) for preset in ("llama", "team")]
+
+
+def test_a_run_is_found_by_its_hash_whatever_its_name(presets, tmp_path):
+    llama, team = presets
+    assert run_name(llama.typed()) != run_name(team.typed())
+    results = tmp_path / "results"
+    first = RunDirectory.of(results, team.typed())
+    assert "team" in first.name
+    first.freeze(team)
+    assert RunDirectory.of(results, llama.typed()) == first
+    renamed = RunDirectory(first.path.rename(first.path.with_name(f"mine-{first.name[-8:]}")))
+    for configuration in presets:
+        assert RunDirectory.of(results, configuration.typed()) == renamed
+    assert RunFolders(results).named(first.name) == renamed
+    # What is planned again and not ended takes over the name that is asked for.
+    renamed.freeze(llama)
+    assert renamed.config().ARCH_PRESET == "llama"
+
+
+def test_of_two_folders_of_one_run_the_one_that_is_further_counts(presets, tmp_path):
+    llama, team = presets
+    results = tmp_path / "results"
+    runs = [results / "runs" / f"{run_name(c.typed())}-{c.typed().hash[:8]}" for c in presets]
+    ours, other = map(RunDirectory, runs)
+    for run, configuration in zip((ours, other), presets, strict=True):
+        run.path.mkdir(parents=True)
+        run.freeze(configuration)
+
+    def found():
+        assert RunFolders(results).named(ours.name) == RunDirectory.of(results, llama.typed())
+        return RunDirectory.of(results, llama.typed())
+
+    assert found() == ours
+    other.begin_attempt({})
+    assert found() == other
+    with claim(ours.path):
+        assert found() == ours
+    ours.write_summary(summary_of(ours, status="failed"))
+    other.write_summary(summary_of(other))
+    assert found() == other
+
+
+def test_equal_digits_of_another_computation_are_another_run(presets, configure, tmp_path):
+    results, config = tmp_path / "results", presets[0].typed()
+    other = RunDirectory(results / "runs" / f"other-{config.hash[:8]}")
+    other.path.mkdir(parents=True)
+    assert RunDirectory.of(results, config).name.startswith("custom-pystdlib-llama")
+    digits = config.hash[:8]
+    other.write_summary({"config_hash": digits + 56 * "0", "status": "done", "reason": None})
+    assert other.state() == "done"
+    assert RunDirectory.of(results, config).name.startswith("custom-pystdlib-llama")
+    other.write_summary({"config_hash": config.hash, "status": "done", "reason": None})
+    assert RunDirectory.of(results, config) == other
+
+
+def test_folders_are_listed_once_for_a_thousand_runs(presets, tmp_path, monkeypatch):
+    config = presets[0].typed()
+    runs = tmp_path / "results" / "runs"
+    for number in range(20):
+        (runs / f"run-{number:08x}").mkdir(parents=True)
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    folders = RunFolders(tmp_path / "results")
+    for _ in range(1000):
+        folders.of(config)
+    assert listed == [runs]

@@ -92,7 +92,7 @@ PRUNING = (
         mechanism="events: the last step of the run waits for nothing",
         defect="a run may end above its target",
         file=DUE,
-        original=" or step >= self.schedule.total_steps",
+        original=" or self.schedule.is_last(step)",
         replacement="",
         test=f"{TESTS}/test_due.py::test_the_last_step_of_the_run_waits_for_nothing",
     ),

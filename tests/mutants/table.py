@@ -13,6 +13,7 @@ from tests.mutants.optimizers import OPTIMIZERS
 from tests.mutants.pruning import PRUNING
 from tests.mutants.references import REFERENCES
 from tests.mutants.resuming import RESUMING
+from tests.mutants.runs import FINDING
 from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.speed import SPEED
@@ -40,4 +41,5 @@ MUTANTS = (
     *COMPARE,
     *STUDY,
     *REFERENCES,
+    *FINDING,
 )

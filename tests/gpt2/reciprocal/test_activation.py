@@ -6,10 +6,11 @@ import torch
 from gpt2.reciprocal.activation import RULES, Activation
 from gpt2.reciprocal.gates import DORMANT
 from gpt2.reciprocal.steps import DELAY, STEPS
+from lib.run_length import ByStep
 
 
 def activation(step="V12", rule="variance", ramp=0, total=10_000) -> Activation:
-    return Activation(STEPS[step], RULES[rule], ramp, total, "cpu")
+    return Activation(STEPS[step], RULES[rule], ramp, ByStep(total), "cpu")
 
 
 def run(policy: Activation, losses, start=0) -> list[float]:

@@ -112,7 +112,7 @@ class _Constant:
     """An event at every step, always at the target."""
 
     def __init__(self, schedule):
-        self.target, self.total_steps = schedule.target, schedule.total_steps
+        self.target, self.is_last = schedule.target, schedule.is_last
 
     def is_event(self, step):
         return True

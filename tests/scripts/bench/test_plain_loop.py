@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gpt2.schedule import learning_rate
+from lib.run_length import ByStep
 from scripts.bench import plain_loop
 from scripts.bench.data import make_dataset
 from scripts.bench.loops import PlainLoop, our_windows, random_windows, train_file
@@ -116,7 +117,7 @@ def test_the_learning_rates_are_ours(context):
         settings = context().settings(dict(FAST.options) | options)
         floor = settings["MIN_LR"] if decay == "y" else settings["LEARNING_RATE"]
         for step in range(20):
-            ours = learning_rate(step + 1, 20, settings["LEARNING_RATE"], 5, floor)
+            ours = learning_rate(ByStep(20, 5), step + 1, settings["LEARNING_RATE"], floor)
             assert get_lr(step, settings) == pytest.approx(ours, rel=1e-12), step
 
 

@@ -51,7 +51,7 @@ def test_seeds_count_up_from_the_first(configure):
 def test_a_dense_run_is_not_computed_once_for_each_sparsity(configure):
     expansion = expand(configure(SWEEP="TARGET_SPARSITY=0.5,0.9", OPTIMIZER="adamw"))
     assert arms(expansion) == ["adamw", "adamw+magnitude@50%", "adamw+magnitude@90%"]
-    assert [same.arm for _, same in expansion.merged] == ["adamw"]
+    assert [same.run.arm for same in expansion.merged] == ["adamw"]
 
 
 def test_an_equal_number_written_otherwise_is_the_same_run(configure):

@@ -230,3 +230,31 @@ def test_arms_of_components_differ_in_nothing_else(configure):
     result = plan(configure(**options, VARIATIONS="FFN_TYPE=swiglu;ARCH_PRESET=llama"))
     assert result.parity() == {}
     assert result.controls() == {}
+
+
+LLAMA = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none", "ARCH_PRESET": "llama"}
+
+
+def test_what_is_done_under_another_name_is_not_computed_again(planned):
+    first = planned(**LLAMA)
+    finish(first.runs[0])
+    again = planned(**LLAMA | {"ARCH_PRESET": "team"})
+    assert not again.pending()
+    assert again.runs[0].directory == first.runs[0].directory
+    folder = first.runs[0].directory.name
+    assert "llama" in folder
+    assert f"{folder}/summary.json" in (again.folder / "matrix.mk").read_text()
+    (entry,) = json.loads((again.folder / "matrix.json").read_text())["runs"]
+    assert entry["dir"] == f"runs/{folder}"
+    assert "team" in entry["name"]
+    for name in (folder, entry["name"], f"results/runs/{entry['name']}-{entry['hash'][:8]}"):
+        assert chosen_again(again, name) == again.runs
+
+
+def test_two_names_of_one_run_are_computed_once_and_it_is_said(planned):
+    result = planned(**LLAMA | {"SWEEP": "ARCH_PRESET=team,llama"})
+    assert [run.run.arm for run in result.runs] == ["adamw team"]
+    assert "adamw llama is adamw team under another name" in plan_text(result)
+    dense = planned(SWEEP="TARGET_SPARSITY=0.5,0.9", OPTIMIZER="adamw")
+    assert "under another name" not in plan_text(dense)
+    assert "1 combination the same as a run above" in plan_text(dense)

@@ -110,3 +110,14 @@ def test_a_folder_without_plan_says_what_to_do(tmp_path):
 
 def test_printable_keeps_unicode_and_drops_control():
     assert printable("caf\u00e9\t\u4f60\x00\x1b") == "caf\u00e9 \u4f60??"
+
+
+def test_a_run_is_read_from_the_folder_with_its_hash(results, spec):
+    """The plan's label stays; the folder may bear that of another plan."""
+    item = spec()
+    folder = results.matrix([item])
+    other = f"another-name-{item.hash[:8]}"
+    (results.root / item.dir).rename(results.root / "runs" / other)
+    (run,) = load_matrix(folder).runs
+    assert (run.arm, run.state, run.dir) == ("adamw", "done", f"runs/{other}")
+    assert run.number("val_loss") == 1.65
