@@ -107,7 +107,7 @@ def test_the_facts_are_those_of_the_run(one_run, model):
     assert facts.hardware.choices == (("Attention", "flash"),)
     assert facts.expected.peak_tflops is None
     assert facts.expected.peak_note == f"no peak is known for {processor().name}"
-    assert facts.expected.exact_flops_per_token == 3 * (
+    assert facts.expected.flops_per_token == 3 * (
         2 * (2 * 12 * 32 * 32 + 256 * 32) + 2 * 4 * 32 * 32
     )
     assert (facts.expected.weights_bytes, facts.expected.optimizer_bytes) == (1000, 8 * counted)

@@ -26,14 +26,32 @@ MEASURING = (
         defect="it is in N",
         file="lib/flops.py",
         original="""\
-        "PaLM, nanoGPT; the default here",
+        "PaLM, nanoGPT, both of which tie the head",
         lambda m: 2 * (m.parameters - m.position_parameters) + m.attention,
 """,
         replacement="""\
-        "PaLM, nanoGPT; the default here",
+        "PaLM, nanoGPT, both of which tie the head",
         lambda m: 2 * m.parameters + m.attention,
 """,
         test="tests/gpt2/test_cost.py::test_the_table_of_conventions_at_124m",
+    ),
+    Mutant(
+        mechanism="FLOPs: what is ranked is what the kernels multiply",
+        defect="PaLM's convention is, with the table of an untied embedding",
+        file="lib/flops.py",
+        original="RANKED = EXACT\n",
+        replacement="RANKED = PALM\n",
+        test="tests/architectures/test_random_combinations.py::"
+        "test_what_is_shown_is_what_pytorch_counts",
+    ),
+    Mutant(
+        mechanism="report: FLOPs of runs of before the exact count",
+        defect="their shares stay those of PaLM's convention, and win",
+        file="scripts/report/load.py",
+        original="summary=_by_exact_flops(directory.summary() or {}),",
+        replacement="summary=directory.summary() or {},",
+        test="tests/scripts/report/test_load.py::"
+        "test_shares_of_former_runs_are_made_of_the_exact_flops",
     ),
     Mutant(
         mechanism="FLOPs: a matrix that nobody counts is refused",
@@ -63,8 +81,8 @@ MEASURING = (
         mechanism="MFU: pruned weights count",
         defect="they are subtracted, so that pruning lowers the work that was done",
         file="lib/throughput.py",
-        original="    achieved = _tflops(tokens_per_s, flops.training(PALM))\n",
-        replacement="    achieved = _tflops(tokens_per_s, flops.useful(PALM, zero_weights))\n",
+        original="    achieved = _tflops(tokens_per_s, flops.training(RANKED))\n",
+        replacement="    achieved = _tflops(tokens_per_s, flops.useful(RANKED, zero_weights))\n",
         test="tests/lib/test_throughput.py::"
         "test_pruned_weights_lower_the_useful_work_and_nothing_else",
     ),
