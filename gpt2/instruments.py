@@ -42,11 +42,16 @@ def measured_matmul(settings: Mapping[str, Any], device: Device) -> MatmulRate |
 def gradient_monitor(
     settings: Mapping[str, Any], named_parameters: NamedParameters
 ) -> GradientMonitor | None:
-    """What looks at the gradients of every so many-th log line; None where the option says no."""
+    """What looks at the gradients, and the parameters, of every so many-th log line; None where the
+    option says no."""
     if not settings["GRADIENT_MONITOR"]:
         return None
-    interval = settings["GRADIENT_INTERVAL"] * settings["LOG_INTERVAL"]
-    return GradientMonitor(named_parameters, interval, settings["GRADIENT_HISTOGRAM"])
+    return GradientMonitor(
+        named_parameters,
+        interval=settings["GRADIENT_INTERVAL"] * settings["LOG_INTERVAL"],
+        has_histogram=settings["GRADIENT_HISTOGRAM"],
+        has_parameters=settings["PARAMETER_HISTOGRAM"],
+    )
 
 
 def memory_of(device: Device, split: MemorySplit, monitor: Monitor) -> MemoryNow:

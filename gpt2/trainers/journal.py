@@ -97,6 +97,8 @@ class Journal:
         if monitor is not None and monitor.has_observed:
             gradients = monitor.read()
             self.row("gradients", **gradients)
+            if monitor.has_parameters:
+                self.row("parameters", **monitor.read_parameters())
         for kind, values in trainer.extra_metrics():
             self.row(kind, **values)
         speed = throughput(

@@ -3,13 +3,15 @@
 A name is `<group>/<field>`, the group being the row's kind: `train/loss`, `eval/perplexity`.
 Fields that people look for together have a group of their own (`PLACES`). A field that holds an
 object is a group below (`prune/per_tensor/h.0.attn.weight`), one that holds a list is numbered
-(`gradients/layer_norms/03`). Nothing else is renamed, so a new field of a row is a new curve.
+(`gradients/norms/03`). A histogram of a row (lib/histograms.py) is one. Nothing else is renamed, so
+a new field of a row is a new curve.
 """
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from lib.histograms import buckets, is_histogram
 from lib.trackers.protocol import Row
 
 PLACES = {
@@ -34,7 +36,7 @@ KINDS_WITH_TEXT = ("sample",)
 class Histogram:
     """`counts[i]` values lay between `edges[i]` and `edges[i + 1]`."""
 
-    counts: list[float]
+    counts: list[int]
     edges: list[float]
 
 
@@ -66,8 +68,10 @@ def _add(values: Values, name: str, value: Any, has_text: bool) -> None:
             values.texts[name] = value
     elif _is_number(value):
         values.scalars[name] = value
-    elif isinstance(value, dict) and value.keys() == {"counts", "edges"}:
-        values.histograms[name] = Histogram(value["counts"], value["edges"])
+    elif is_histogram(value):
+        edges, counts = buckets(value)
+        if counts:
+            values.histograms[name] = Histogram(counts, edges)
     elif isinstance(value, dict):
         for key, part in value.items():
             _add(values, f"{name}/{key}", part, has_text)

@@ -65,7 +65,7 @@ def test_the_monitor_looks_at_every_so_many_th_log_line(one_run, model):
 def test_none_of_the_instruments_is_another_run(configure):
     plain = configure().typed().hash
     options = {"MEASURE_MATMUL": "n", "LOG_DETAIL": "y", "GRADIENT_MONITOR": "y"}
-    options |= {"GRADIENT_INTERVAL": 2, "GRADIENT_HISTOGRAM": "y"}
+    options |= {"GRADIENT_INTERVAL": 2, "GRADIENT_HISTOGRAM": "y", "PARAMETER_HISTOGRAM": "y"}
     assert configure(**options).typed().hash == plain
 
 

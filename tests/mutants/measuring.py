@@ -130,8 +130,8 @@ MEASURING = (
         mechanism="gradients: nothing is read while a step runs",
         defect="the norm is fetched at once, and the host waits",
         file="lib/gradients.py",
-        original="sums=torch.stack([gradient.sum() for gradient in gradients]),",
-        replacement="sums=torch.tensor([gradient.sum().item() for gradient in gradients]),",
+        original="sums=torch.stack([tensor.sum() for tensor in tensors]),",
+        replacement="sums=torch.tensor([tensor.sum().item() for tensor in tensors]),",
         test="tests/lib/test_gradients.py::test_it_changes_nothing_and_waits_only_where_it_is_read",
     ),
     Mutant(
@@ -145,17 +145,17 @@ MEASURING = (
     Mutant(
         mechanism="gradients: zeros are apart from the bins",
         defect="they are counted as small values",
-        file="lib/gradients.py",
-        original='"below": sum(exponents[:start]) - zeros,',
-        replacement='"below": sum(exponents[:start]),',
+        file="lib/histograms.py",
+        original="        sum(exponents[:start]) - zeros,",
+        replacement="        sum(exponents[:start]),",
         test="tests/lib/test_gradients.py::test_edges_belong_to_the_bin_above_and_nothing_is_lost",
     ),
     Mutant(
         mechanism="gradients: the rows that a GPU counts into are added up",
         defect="one of them is the result",
         file="lib/gradients.py",
-        original="return bins.view(_LANES, _EXPONENTS).sum(0)",
-        replacement="return bins.view(_LANES, _EXPONENTS)[0]",
+        original="return bins.view(_LANES, EXPONENTS).sum(0)",
+        replacement="return bins.view(_LANES, EXPONENTS)[0]",
         test="tests/lib/test_gradients.py::test_both_ways_of_counting_agree",
     ),
     Mutant(

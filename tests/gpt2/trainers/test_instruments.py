@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from lib.histograms import buckets
 from lib.metrics import read_metrics
 
 ALL = {
@@ -12,6 +14,7 @@ ALL = {
     "GRADIENT_MONITOR": "y",
     "GRADIENT_INTERVAL": 1,
     "GRADIENT_HISTOGRAM": "y",
+    "PARAMETER_HISTOGRAM": "y",
     "LOG_INTERVAL": 1,
 }
 
@@ -30,7 +33,21 @@ def test_the_weights_are_the_same_bits_with_all_instruments_and_with_none(
     assert equal(*final_weights)
 
 
-def test_rows_and_summary_hold_what_was_measured(train):
+def assert_parameters_are(run, weights):
+    """The last row of parameters is of the weights after the last step, by numpy."""
+    rows = read_metrics(run.metrics_path, {"parameters"})
+    assert [row["step"] for row in rows] == list(range(1, 21))
+    values = np.abs(np.concatenate([w.double().numpy().ravel() for w in weights.values()]))
+    last = rows[-1]
+    assert last["norm"] == pytest.approx(np.linalg.norm(values), rel=1e-6)
+    assert last["largest"] == values.max()
+    assert last["zero_share"] == np.mean(values == 0)
+    edges, counts = buckets(last["histogram"])
+    assert counts == np.histogram(values, edges)[0].tolist()
+    assert sum(counts) == values.size
+
+
+def test_rows_and_summary_hold_what_was_measured(train, final_weights):
     outcome, run = train(**ALL)
     rows = read_metrics(run.metrics_path, {"gradients"})
     assert [row["step"] for row in rows] == list(range(1, 21))
@@ -42,6 +59,7 @@ def test_rows_and_summary_hold_what_was_measured(train):
         histogram = row["histogram"]
         rest = sum(histogram[name] for name in ("zero", "below", "above", "not_finite"))
         assert sum(histogram["counts"]) + rest == outcome.measured["params"]["total"]
+    assert_parameters_are(run, final_weights[0])
     memory = read_metrics(run.metrics_path, {"memory"})
     assert [row["step"] for row in memory] == [10, 20]
     assert memory[-1]["optimizer_bytes"] == outcome.measured["memory"]["optimizer_bytes"]
