@@ -114,8 +114,8 @@ MEASURING = (
         mechanism="memory: the rest is without the computed parts",
         defect="the peak is all rest",
         file="lib/memory.py",
-        original="(peak.allocated_bytes if peak else peak_rss) - split.total_bytes",
-        replacement="(peak.allocated_bytes if peak else peak_rss)",
+        original="(peak_rss if peak_allocated is None else peak_allocated) - split.total_bytes",
+        replacement="(peak_rss if peak_allocated is None else peak_allocated)",
         test="tests/lib/test_memory.py::test_the_rest_is_the_peak_without_the_split",
     ),
     Mutant(
@@ -173,6 +173,22 @@ MEASURING = (
         original="            end.record()\n",
         replacement="            end.record()\n            end.synchronize()\n",
         test="tests/lib/test_anatomy.py::test_on_a_gpu_events_say_it_when_the_log_asks",
+    ),
+    Mutant(
+        mechanism="log line: the variance is that of the losses",
+        defect="it is that of their sums, with the digits that float32 lacks",
+        file="gpt2/trainers/window.py",
+        original="        if self.steps == 0:\n            self._spread[0] = loss\n",
+        replacement="",
+        test="tests/gpt2/trainers/test_window.py::test_the_variance_is_that_of_the_losses",
+    ),
+    Mutant(
+        mechanism="log line: the spread of the loss is saved",
+        defect="the line after a resume begins it anew",
+        file="gpt2/trainers/window.py",
+        original='            self._spread.copy_(state["spread"])\n',
+        replacement="            pass\n",
+        test="tests/gpt2/trainers/test_resume.py::test_wherever_it_is_stopped[[7]]",
     ),
     Mutant(
         mechanism="banner: what is not known is not made up",

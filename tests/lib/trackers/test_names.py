@@ -24,6 +24,7 @@ def test_what_a_run_writes_has_these_names(rows):
     assert set(scalars) >= {
         *("train/loss", "train/learning_rate", "eval/loss", "eval/perplexity"),
         *("eval/is_full_split", "gradients/norm", "gradients/clipped", "throughput/step_ms"),
+        *("throughput/achieved_tflops", "step_memory/rss_bytes", "memory/rss_bytes"),
         *("throughput/tokens_per_s", "prune/sparsity", "prune/target_sparsity"),
         *("prune/per_tensor/blocks.0.attention.qkv.weight", "gradients/layer_norms/blocks.1"),
         *("parameters/layer_norms/token_embedding", "spike/factor", "checkpoint/bytes"),
@@ -33,6 +34,11 @@ def test_what_a_run_writes_has_these_names(rows):
     assert texts["sample/text"] == sample["text"]
     # A count of a histogram is no curve: there were 52 of them once.
     assert not [name for name in scalars if "histogram" in name]
+
+
+def test_no_curve_has_two_points_at_a_step(rows):
+    points = [(row["step"], name) for row in rows for name in values_of(row).scalars]
+    assert len(points) == len(set(points))
 
 
 def test_each_field_of_a_run_s_rows_is_shown_once_and_none_is_left_out(rows):
