@@ -29,6 +29,8 @@ PLACES = {
     ("train", "peak_rss_bytes"): "step_memory/peak_rss_bytes",
     ("train", "gradient_norm"): "gradients/norm",
     ("train", "clipped"): "gradients/clipped",
+    # Of one step, where that of the log line is a mean over several.
+    ("gradients", "norm"): "gradients/norm_of_step",
     ("prune", "achieved"): "prune/sparsity",
     ("prune", "target"): "prune/target_sparsity",
 }

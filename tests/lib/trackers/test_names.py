@@ -38,7 +38,7 @@ def test_what_a_run_writes_has_these_names(rows):
 
 def test_no_curve_has_two_points_at_a_step(rows):
     points = [(row["step"], name) for row in rows for name in values_of(row).scalars]
-    assert len(points) == len(set(points))
+    assert [point for point in set(points) if points.count(point) > 1] == []
 
 
 def test_each_field_of_a_run_s_rows_is_shown_once_and_none_is_left_out(rows):
