@@ -186,6 +186,22 @@ def test_a_login_without_a_server_keeps_the_run_here_and_says_so(
     assert len(read("wandb", offline_file(job))["history"]) == 20
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="wandb waits longer for its server than the end of a run waits for wandb, and keeps "
+    "nothing meanwhile; mended with the rewrite of the trackers",
+)
+def test_a_run_of_seconds_with_a_login_and_no_network_is_kept_here(
+    job, rows, write, said, monkeypatch
+):
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    write(rows)
+    feed = Feed([Lane("wandb", TRACKERS["wandb"].module, job)], said.append)
+    feed.close(succeeded=True, patience_s=4)
+    assert offline_file(job).is_file()
+
+
 def test_logged_in_and_told_to_stay_offline_nobody_is_called(
     track, read, job, rows, write, said, monkeypatch
 ):
