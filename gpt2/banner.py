@@ -71,9 +71,9 @@ class HardwareFacts:
 @dataclass(frozen=True)
 class ExpectedFacts:
     flops_per_token: int
-    """PaLM convention."""
-    exact_flops_per_token: int
+    """Of training, exact: what every share below is made of."""
     causal_flops_per_token: int
+    palm_flops_per_token: int
     attention_to_feed_forward: float
     peak_tflops: float | None
     peak_note: str
@@ -193,14 +193,11 @@ def _hardware(hardware: HardwareFacts) -> Entries:
 
 
 def _expected(expected: ExpectedFacts) -> Entries:
+    yield "FLOPs per token", f"{work(expected.flops_per_token)}, what the kernels multiply"
     yield (
-        "FLOPs per token",
-        f"{work(expected.flops_per_token)} (PaLM)",
-    )
-    yield (
-        "  exact",
-        f"{work(expected.exact_flops_per_token)}, with the causal half "
-        f"{work(expected.causal_flops_per_token)}",
+        "  other conventions",
+        f"{work(expected.palm_flops_per_token)} (PaLM), "
+        f"{work(expected.causal_flops_per_token)} with the causal half",
     )
     yield "Attention/FFN ratio", f"{expected.attention_to_feed_forward:.2f}"
     if expected.peak_tflops is None:

@@ -19,7 +19,7 @@ from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers
 from lib.arms import architecture_label
 from lib.cpu import cpu_model
 from lib.device import Device
-from lib.flops import CAUSAL, EXACT, PALM, ModelFlops
+from lib.flops import CAUSAL, PALM, RANKED, ModelFlops
 from lib.gpu import Monitor
 from lib.gradients import GradientMonitor
 from lib.matmul import MatmulRate, measure_matmul
@@ -42,11 +42,16 @@ def measured_matmul(settings: Mapping[str, Any], device: Device) -> MatmulRate |
 def gradient_monitor(
     settings: Mapping[str, Any], named_parameters: NamedParameters
 ) -> GradientMonitor | None:
-    """What looks at the gradients of every so many-th log line; None where the option says no."""
+    """What looks at the gradients, and the parameters, of every so many-th log line; None where the
+    option says no."""
     if not settings["GRADIENT_MONITOR"]:
         return None
-    interval = settings["GRADIENT_INTERVAL"] * settings["LOG_INTERVAL"]
-    return GradientMonitor(named_parameters, interval, settings["GRADIENT_HISTOGRAM"])
+    return GradientMonitor(
+        named_parameters,
+        interval=settings["GRADIENT_INTERVAL"] * settings["LOG_INTERVAL"],
+        has_histogram=settings["GRADIENT_HISTOGRAM"],
+        has_parameters=settings["PARAMETER_HISTOGRAM"],
+    )
 
 
 def memory_of(device: Device, split: MemorySplit, monitor: Monitor) -> MemoryNow:
@@ -139,9 +144,9 @@ def _expected(
     peak = find_peak(device.name)
     reason = why_no_mfu(device.name)
     return ExpectedFacts(
-        flops_per_token=flops.training(PALM),
-        exact_flops_per_token=flops.training(EXACT),
+        flops_per_token=flops.training(RANKED),
         causal_flops_per_token=flops.training(CAUSAL),
+        palm_flops_per_token=flops.training(PALM),
         attention_to_feed_forward=flops.attention_to_feed_forward,
         peak_tflops=peak.bf16_tflops if peak else None,
         peak_note=reason if reason or peak is None else peak.source,

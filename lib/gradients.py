@@ -1,31 +1,26 @@
-"""Gradients looked at closely: norms by layer, mean, deviation, largest, zeros, and a histogram.
+"""Gradients and parameters looked at closely: norms by layer, mean, deviation, largest, zeros, and
+a histogram.
 
-They are those of the global norm in the log: after the gate of pruned weights, before the
+Gradients are those of the global norm in the log: after the gate of pruned weights, before the
 optimizer conditions or clips them. `observe` reads gradients and changes nothing, draws no random
-number and leaves its sums on the device; `read` fetches them, which is where the host waits. So a
-run with the monitor has the bits of a run without it.
+number and leaves its sums on the device; `read` fetches them, which is where the host waits, and
+`read_parameters` looks at the parameters there and then. So a run with the monitor has the bits of
+a run without it.
 
-The histogram is of |g| by powers of two, from the exponent bits of the float32 itself: bin k holds
-2^k <= |g| < 2^(k+1), exactly. Zeros, subnormals and values beyond the bins are counted apart, so
-the counts add up to the number of elements.
+The histogram (lib/histograms.py) is of sizes, from the exponent bits of the float32 itself.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from lib.histograms import EXPONENTS, histogram
 from lib.optimizers.groups import BLOCK_PREFIX, NamedParameters, unique_trainable
 
-# Bins from 2^-40 (9.1e-13) to below 2^8.
-FIRST_EXPONENT = -40
-BINS = 48
-
-_EXPONENTS = 256  # of a float32: 0 is zero or subnormal, 255 is infinite or no number
-_BIAS = 127
 _EXPONENT_BITS = 0x7F800000
 _MANTISSA_BITS = 23
 # Elements at a time: a core's temporaries stay in its cache. On a GPU what costs is the launch,
@@ -39,7 +34,7 @@ _LANES = 64
 
 @dataclass(frozen=True)
 class _Observed:
-    """What one observation left on the device; the first axis is the tensors, in order."""
+    """What one look at tensors left on the device; the first axis is the tensors, in order."""
 
     norms: Tensor
     sums: Tensor
@@ -49,15 +44,32 @@ class _Observed:
     exponents: Tensor | None
     """int64 [256], over all tensors."""
 
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor], has_histogram: bool) -> Self:
+        """Look at them, all float32, without waiting for the device."""
+        return cls(
+            norms=torch.stack(torch._foreach_norm(tensors, 2)),
+            sums=torch.stack([tensor.sum() for tensor in tensors]),
+            extremes=torch.stack([torch.stack(tensor.aminmax()) for tensor in tensors]),
+            nonzeros=torch.stack([tensor.count_nonzero() for tensor in tensors]),
+            exponents=_exponents(tensors) if has_histogram else None,
+        )
+
 
 class GradientMonitor:
-    """Statistics of the gradients of one step, over all trainable parameters."""
+    """Statistics of the gradients of one step, over all trainable parameters, and of these."""
 
     def __init__(
-        self, named_parameters: NamedParameters, interval: int, has_histogram: bool
+        self,
+        named_parameters: NamedParameters,
+        interval: int,
+        has_histogram: bool,
+        has_parameters: bool = False,
     ) -> None:
-        """interval: in steps; tied tensors count once."""
+        """interval: in steps; tied tensors count once. has_histogram: of the gradients;
+        has_parameters: whether the parameters are wanted too."""
         unique = unique_trainable(named_parameters)
+        self.has_parameters = has_parameters
         self._parameters = [parameter for _, parameter in unique]
         self._layers = [layer_of(name) for name, _ in unique]
         self._interval = interval
@@ -79,14 +91,7 @@ class GradientMonitor:
 
         Every parameter must have one. An observation that was not read is forgotten.
         """
-        gradients = _gradients(self._parameters)
-        self._observed = _Observed(
-            norms=torch.stack(torch._foreach_norm(gradients, 2)),
-            sums=torch.stack([gradient.sum() for gradient in gradients]),
-            extremes=torch.stack([torch.stack(g.aminmax()) for g in gradients]),
-            nonzeros=torch.stack([gradient.count_nonzero() for gradient in gradients]),
-            exponents=_exponents(gradients) if self._has_histogram else None,
-        )
+        self._observed = _Observed.of(_gradients(self._parameters), self._has_histogram)
 
     def read(self) -> dict[str, Any]:
         """The last observation as a row of metrics.jsonl. Waits for the device; forgets it.
@@ -96,6 +101,15 @@ class GradientMonitor:
         observed = self._observed
         assert observed is not None, "nothing was observed"
         self._observed = None
+        return self._row(observed)
+
+    @torch.no_grad()
+    def read_parameters(self) -> dict[str, Any]:
+        """The parameters as they are now, as a row of the same fields. Waits for the device."""
+        parameters = [parameter.detach().float() for parameter in self._parameters]
+        return self._row(_Observed.of(parameters, has_histogram=True))
+
+    def _row(self, observed: _Observed) -> dict[str, Any]:
         elements = sum(parameter.numel() for parameter in self._parameters)
         # In float64 from here on: these are few numbers, and squares of norms underflow in 32 bits.
         norms: list[float] = observed.norms.double().tolist()
@@ -128,22 +142,6 @@ def layer_of(name: str) -> str:
     return ".".join(words[:2]) if name.startswith(BLOCK_PREFIX) else words[0]
 
 
-def histogram(exponents: Sequence[int], zeros: int) -> dict[str, Any]:
-    """Counts by the biased exponent of float32, [256], as bins of |g|.
-
-    zeros: how many of the elements are exactly zero; the rest of exponent 0 is subnormal.
-    """
-    start = FIRST_EXPONENT + _BIAS
-    return {
-        "first_exponent": FIRST_EXPONENT,
-        "counts": list(exponents[start : start + BINS]),
-        "zero": zeros,
-        "below": sum(exponents[:start]) - zeros,
-        "above": sum(exponents[start + BINS : -1]),
-        "not_finite": exponents[-1],
-    }
-
-
 def finite(value: float) -> float | None:
     """JSON has no word for infinity."""
     return value if math.isfinite(value) else None
@@ -157,13 +155,13 @@ def _gradients(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     return gradients
 
 
-def _exponents(gradients: Sequence[Tensor]) -> Tensor:
+def _exponents(tensors: Sequence[Tensor]) -> Tensor:
     """Counts by biased exponent over all elements, int64 [256]."""
-    on_processor = gradients[0].device.type == "cpu"
+    on_processor = tensors[0].device.type == "cpu"
     count = count_by_bincount if on_processor else count_by_adding
-    total = torch.zeros(_EXPONENTS, dtype=torch.int64, device=gradients[0].device)
-    for gradient in gradients:
-        total += count(gradient.reshape(-1))
+    total = torch.zeros(EXPONENTS, dtype=torch.int64, device=tensors[0].device)
+    for tensor in tensors:
+        total += count(tensor.reshape(-1))
     return total
 
 
@@ -172,9 +170,9 @@ def count_by_bincount(flat: Tensor) -> Tensor:
 
     flat: float32 [n]. On a GPU torch.bincount would read the largest value first, and wait.
     """
-    total = torch.zeros(_EXPONENTS, dtype=torch.int64, device=flat.device)
+    total = torch.zeros(EXPONENTS, dtype=torch.int64, device=flat.device)
     for exponents in _chunks(flat, _CHUNK):
-        total += torch.bincount(exponents, minlength=_EXPONENTS)
+        total += torch.bincount(exponents, minlength=EXPONENTS)
     return total
 
 
@@ -183,13 +181,13 @@ def count_by_adding(flat: Tensor) -> Tensor:
     deterministic in whatever order they are made."""
     chunk = min(_CHUNK_ELSEWHERE, flat.numel())
     rows = torch.arange(chunk, device=flat.device, dtype=torch.int32)
-    rows.remainder_(_LANES).mul_(_EXPONENTS)
-    bins = torch.zeros(_LANES * _EXPONENTS, dtype=torch.int64, device=flat.device)
+    rows.remainder_(_LANES).mul_(EXPONENTS)
+    bins = torch.zeros(_LANES * EXPONENTS, dtype=torch.int64, device=flat.device)
     one = torch.ones((), dtype=torch.int64, device=flat.device)
     for exponents in _chunks(flat, chunk):
         exponents += rows[: exponents.numel()]
         bins.index_add_(0, exponents, one.expand(exponents.numel()))
-    return bins.view(_LANES, _EXPONENTS).sum(0)
+    return bins.view(_LANES, EXPONENTS).sum(0)
 
 
 def _chunks(flat: Tensor, size: int) -> Iterator[Tensor]:

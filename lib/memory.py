@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,9 @@ class DevicePeak:
 
 
 @dataclass(frozen=True)
-class MemoryNow:
-    """Bytes at this moment and the peaks so far; field names as in the rows of metrics.jsonl.
+class ProcessMemory:
+    """Bytes of this process at this moment and its peaks so far; field names as in the rows of
+    metrics.jsonl. What is asked for costs microseconds: the allocator and the system keep books.
 
     None where there is nothing to ask: a processor has no allocator of this kind.
     """
@@ -60,13 +61,19 @@ class MemoryNow:
     """Held by it: allocated, and kept for the next allocation."""
     peak_allocated_bytes: int | None
     peak_reserved_bytes: int | None
+    rss_bytes: int | None
+    """Resident in the host's memory."""
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryNow(ProcessMemory):
+    """The same, and what takes longer to find out."""
+
     device_used_bytes: int | None
     """Of the whole GPU, by every process on it."""
     process_bytes: int | None
     """Of the GPU by this process, as its maker's library tells (lib/gpu.py)."""
-    rss_bytes: int | None
-    """Resident in the host's memory."""
-    peak_rss_bytes: int
     rest_bytes: int | None
     """The peak without the computed split: activations, slack; on a processor the libraries."""
 
@@ -89,35 +96,44 @@ def memory_split(
     )
 
 
-def memory_now(device: torch.device, split: MemorySplit, process_bytes: int | None) -> MemoryNow:
-    """What is taken now. `process_bytes`: of lib/gpu.py, None where it cannot tell."""
-    allocated = reserved = used = None
+def process_memory(device: torch.device) -> ProcessMemory:
+    """What this process holds now, without waiting for the device."""
+    allocated = reserved = None
     peak = peak_device_memory(device)
     if peak is not None:
         allocated = torch.cuda.memory_allocated(device)
         reserved = torch.cuda.memory_reserved(device)
-        free, total = torch.cuda.mem_get_info(device)
-        used = total - free
     rss = rss_bytes()
-    # The system counts the peak in batches of pages, so it can lag behind what is there.
-    peak_rss = max(peak_rss_bytes(), rss or 0)
-    return MemoryNow(
+    return ProcessMemory(
         allocated_bytes=allocated,
         reserved_bytes=reserved,
         peak_allocated_bytes=peak and peak.allocated_bytes,
         peak_reserved_bytes=peak and peak.reserved_bytes,
-        device_used_bytes=used,
-        process_bytes=process_bytes,
         rss_bytes=rss,
-        peak_rss_bytes=peak_rss,
-        rest_bytes=rest_bytes(peak, peak_rss, split),
+        # The system counts the peak in batches of pages, so it can lag behind what is there.
+        peak_rss_bytes=max(peak_rss_bytes(), rss or 0),
     )
 
 
-def rest_bytes(peak: DevicePeak | None, peak_rss: int, split: MemorySplit) -> int | None:
-    """What the peak holds beside the split; None where the split is larger, as on a host that
-    never touched all of its pages."""
-    rest = (peak.allocated_bytes if peak else peak_rss) - split.total_bytes
+def memory_now(device: torch.device, split: MemorySplit, process_bytes: int | None) -> MemoryNow:
+    """What is taken now. `process_bytes`: of lib/gpu.py, None where it cannot tell."""
+    used = None
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        used = total - free
+    own = process_memory(device)
+    return MemoryNow(
+        **asdict(own),
+        device_used_bytes=used,
+        process_bytes=process_bytes,
+        rest_bytes=rest_bytes(own.peak_allocated_bytes, own.peak_rss_bytes, split),
+    )
+
+
+def rest_bytes(peak_allocated: int | None, peak_rss: int, split: MemorySplit) -> int | None:
+    """What the peak, a device's where there is one, holds beside the split; None where the split is
+    larger, as on a host that never touched all of its pages."""
+    rest = (peak_rss if peak_allocated is None else peak_allocated) - split.total_bytes
     return rest if rest >= 0 else None
 
 

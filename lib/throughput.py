@@ -3,15 +3,15 @@ product measured on the same device; and when such a number is too good.
 
     achieved = tokens/s x FLOPs per token      MFU = achieved / peak      share = achieved / product
 
-FLOPs are the model's by the PaLM convention (lib/flops.py), whatever the kernels do: masked
-weights are multiplied and count, recomputed activations do not. The MFU of the exact causal work
-stands beside it. The peak is of dense bfloat16 whatever the run computes in, so that a float32
-run shows what it leaves unused.
+FLOPs are the model's exact products (lib/flops.py): masked weights are multiplied and count, tables
+that are looked up and recomputed activations do not. The MFU of the exact causal work stands beside
+it. The peak is of dense bfloat16 whatever the run computes in, so that a float32 run shows what it
+leaves unused.
 """
 
 from dataclasses import dataclass
 
-from lib.flops import CAUSAL, PALM, STATED, ModelFlops
+from lib.flops import CAUSAL, RANKED, STATED, ModelFlops
 from lib.matmul import MatmulRate
 from lib.peaks import find_peak, most_plausible_mfu
 
@@ -22,10 +22,10 @@ class Throughput:
 
     tokens_per_s: float | None
     flops_per_token: int
-    """Of training, by the PaLM convention: what `achieved_tflops` and `mfu` are made of."""
+    """Of training, exact: what `achieved_tflops`, `mfu` and `share_of_matmul` are made of."""
     flops_per_token_by_convention: dict[str, int]
     forward_flops_per_token: int
-    """Of an evaluation or of generating, PaLM convention."""
+    """Of an evaluation or of generating, exact."""
     useful_flops_per_token: int
     """As `flops_per_token`, without the products of pruned weights, which a dense kernel does."""
     attention_to_feed_forward: float
@@ -58,15 +58,15 @@ def throughput(
     """
     peak = find_peak(device_name)
     peak_tflops = peak and peak.bf16_tflops
-    achieved = _tflops(tokens_per_s, flops.training(PALM))
+    achieved = _tflops(tokens_per_s, flops.training(RANKED))
     mfu = _share(achieved, peak_tflops)
     share = _share(achieved, matmul and matmul.tflops)
     return Throughput(
         tokens_per_s=tokens_per_s,
-        flops_per_token=flops.training(PALM),
+        flops_per_token=flops.training(RANKED),
         flops_per_token_by_convention={name: flops.training(name) for name in STATED},
-        forward_flops_per_token=flops.forward(PALM),
-        useful_flops_per_token=flops.useful(PALM, zero_weights),
+        forward_flops_per_token=flops.forward(RANKED),
+        useful_flops_per_token=flops.useful(RANKED, zero_weights),
         attention_to_feed_forward=flops.attention_to_feed_forward,
         achieved_tflops=achieved,
         mfu=mfu,
@@ -86,7 +86,7 @@ def tokens_per_s_at(mfu: float, flops: ModelFlops, device_name: str) -> float | 
     peak = find_peak(device_name)
     if peak is None or peak.bf16_tflops is None:
         return None
-    return mfu * peak.bf16_tflops * 1e12 / flops.training(PALM)
+    return mfu * peak.bf16_tflops * 1e12 / flops.training(RANKED)
 
 
 def _doubts(mfu: float | None, share: float | None, device_name: str, parameters: int) -> list[str]:

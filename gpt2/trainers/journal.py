@@ -1,6 +1,9 @@
 """What a run says and writes down while it goes on; it reads the training and changes nothing."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from gpt2.banner import banner, brief
 from gpt2.budget import tokens_per_step
@@ -10,7 +13,7 @@ from gpt2.progress import Progress, report
 from gpt2.side_evaluations import Shown
 from gpt2.trainers.step import StepOutcome
 from lib.gpu import open_monitor
-from lib.memory import MemoryNow, MemorySplit, memory_split
+from lib.memory import MemoryNow, MemorySplit, memory_split, process_memory
 from lib.metrics import MetricsWriter
 from lib.optimizers import describe_groups, notes, read_events
 from lib.throughput import throughput
@@ -79,16 +82,23 @@ class Journal:
         """Read the sums that the device kept since the last line, and say them."""
         trainer = self.trainer
         window = trainer.window
-        means = window.means()
+        figures = window.read()
         seconds = trainer.trained_s() - trainer.window_start_s
         step_ms = 1e3 * seconds / window.steps
         tokens_per_s = window.steps * tokens_per_step(trainer.settings) / seconds
+        speed = throughput(
+            tokens_per_s, trainer.flops, trainer.device.name, trainer.matmul, zero_weights=0
+        )
         self.row(
             "train",
-            **means,
+            **asdict(figures),
             learning_rate=outcome.learning_rate,
             tokens_per_s=tokens_per_s,
             step_ms=step_ms,
+            achieved_tflops=speed.achieved_tflops,
+            mfu=speed.mfu,
+            share_of_matmul=speed.share_of_matmul,
+            **asdict(process_memory(torch.device(trainer.device.torch_name))),
             **read_events(trainer.optimizer),
         )
         gradients = None
@@ -96,15 +106,14 @@ class Journal:
         if monitor is not None and monitor.has_observed:
             gradients = monitor.read()
             self.row("gradients", **gradients)
+            if monitor.has_parameters:
+                self.row("parameters", **monitor.read_parameters())
         for kind, values in trainer.extra_metrics():
             self.row(kind, **values)
-        speed = throughput(
-            tokens_per_s, trainer.flops, trainer.device.name, trainer.matmul, zero_weights=0
-        )
         progress = Progress(
             place=trainer.length.place(trainer.step),
-            loss=means["loss"],
-            gradient_norm=means["gradient_norm"],
+            loss=figures.loss,
+            gradient_norm=figures.gradient_norm,
             learning_rate=outcome.learning_rate,
             step_ms=step_ms,
             eta_s=trainer.eta_s(),

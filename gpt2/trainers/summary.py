@@ -14,7 +14,7 @@ from gpt2.shape import architecture_name
 from gpt2.trainers.base import BaseGPT2Trainer
 from lib.anatomy import FORWARD_BACKWARD, overhead_s
 from lib.arms import architecture_label, target_sparsity
-from lib.memory import memory_split, peak_device_memory, peak_rss_bytes, rest_bytes
+from lib.memory import memory_split, process_memory, rest_bytes
 from lib.pruning import SparsityReport
 from lib.throughput import throughput
 
@@ -96,14 +96,13 @@ def _spikes(trainer: BaseGPT2Trainer) -> dict[str, float] | None:
 
 def _memory(trainer: BaseGPT2Trainer) -> dict[str, int | None]:
     split = memory_split(trainer.parameters, trainer.optimizer, trainer.pruner)
-    peak = peak_device_memory(torch.device(trainer.device.torch_name))
-    peak_rss = peak_rss_bytes()
+    own = process_memory(torch.device(trainer.device.torch_name))
     return {
-        "peak_allocated_bytes": peak and peak.allocated_bytes,
-        "peak_reserved_bytes": peak and peak.reserved_bytes,
-        "peak_rss_bytes": peak_rss,
+        "peak_allocated_bytes": own.peak_allocated_bytes,
+        "peak_reserved_bytes": own.peak_reserved_bytes,
+        "peak_rss_bytes": own.peak_rss_bytes,
         **asdict(split),
-        "rest_bytes": rest_bytes(peak, peak_rss, split),
+        "rest_bytes": rest_bytes(own.peak_allocated_bytes, own.peak_rss_bytes, split),
     }
 
 

@@ -3,13 +3,15 @@
 A name is `<group>/<field>`, the group being the row's kind: `train/loss`, `eval/perplexity`.
 Fields that people look for together have a group of their own (`PLACES`). A field that holds an
 object is a group below (`prune/per_tensor/h.0.attn.weight`), one that holds a list is numbered
-(`gradients/layer_norms/03`). Nothing else is renamed, so a new field of a row is a new curve.
+(`gradients/norms/03`). A histogram of a row (lib/histograms.py) is one. Nothing else is renamed, so
+a new field of a row is a new curve.
 """
 
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from lib.histograms import buckets, is_histogram
 from lib.trackers.protocol import Row
 
 PLACES = {
@@ -17,8 +19,18 @@ PLACES = {
     ("train", "step_ms"): "throughput/step_ms",
     ("train", "mfu"): "throughput/mfu",
     ("train", "achieved_tflops"): "throughput/achieved_tflops",
+    ("train", "share_of_matmul"): "throughput/share_of_matmul",
+    # Not `memory/`: the rows of that kind have the same fields, at evaluations.
+    ("train", "allocated_bytes"): "step_memory/allocated_bytes",
+    ("train", "reserved_bytes"): "step_memory/reserved_bytes",
+    ("train", "peak_allocated_bytes"): "step_memory/peak_allocated_bytes",
+    ("train", "peak_reserved_bytes"): "step_memory/peak_reserved_bytes",
+    ("train", "rss_bytes"): "step_memory/rss_bytes",
+    ("train", "peak_rss_bytes"): "step_memory/peak_rss_bytes",
     ("train", "gradient_norm"): "gradients/norm",
     ("train", "clipped"): "gradients/clipped",
+    # Of one step, where that of the log line is a mean over several.
+    ("gradients", "norm"): "gradients/norm_of_step",
     ("prune", "achieved"): "prune/sparsity",
     ("prune", "target"): "prune/target_sparsity",
 }
@@ -34,7 +46,7 @@ KINDS_WITH_TEXT = ("sample",)
 class Histogram:
     """`counts[i]` values lay between `edges[i]` and `edges[i + 1]`."""
 
-    counts: list[float]
+    counts: list[int]
     edges: list[float]
 
 
@@ -66,8 +78,10 @@ def _add(values: Values, name: str, value: Any, has_text: bool) -> None:
             values.texts[name] = value
     elif _is_number(value):
         values.scalars[name] = value
-    elif isinstance(value, dict) and value.keys() == {"counts", "edges"}:
-        values.histograms[name] = Histogram(value["counts"], value["edges"])
+    elif is_histogram(value):
+        edges, counts = buckets(value)
+        if counts:
+            values.histograms[name] = Histogram(counts, edges)
     elif isinstance(value, dict):
         for key, part in value.items():
             _add(values, f"{name}/{key}", part, has_text)

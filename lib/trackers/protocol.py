@@ -21,7 +21,8 @@ class Tracker(Protocol):
     """One run in one tracker. Any method may raise: the tracker is then off, the run goes on."""
 
     def row(self, row: Row) -> None:
-        """Take one row; rows come in the order of the file, so `step` never falls."""
+        """Take one row; rows come in the order of the file. `step` falls only where a checkpoint is
+        written while the training goes on: its row comes late."""
 
     def flush(self) -> None:
         """The rows at hand have been given: let people see them."""

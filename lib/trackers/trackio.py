@@ -84,5 +84,5 @@ class TrackioTracker:
                 raise OSError(f"{kept} of {self._sent} rows are in {os.environ['TRACKIO_DIR']}")
 
 
-def _pair(histogram: Histogram) -> tuple[list[float], list[float]]:
+def _pair(histogram: Histogram) -> tuple[list[int], list[float]]:
     return histogram.counts, histogram.edges

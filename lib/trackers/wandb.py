@@ -89,6 +89,7 @@ class WandbTracker:
         self._run = run
         self._first_step = run.starting_step
         """Of a continued run: the first step that the server does not have."""
+        self._step = run.starting_step
 
     def row(self, row: Row) -> None:
         import wandb
@@ -96,13 +97,17 @@ class WandbTracker:
         values = values_of(row)
         if values.step < self._first_step:
             return
-        shown: dict[str, Any] = values.scalars | values.axes
+        # wandb drops what comes for an earlier step than the last, and the row of a checkpoint may
+        # come late: it joins the step at hand, whose axes it must not set back.
+        is_late = values.step < self._step
+        self._step = max(self._step, values.step)
+        shown: dict[str, Any] = values.scalars | ({} if is_late else values.axes)
         for name, histogram in values.histograms.items():
             shown[name] = wandb.Histogram(np_histogram=_pair(histogram))
         for name, text in values.texts.items():
             shown[name] = wandb.Html(f"<pre>{html.escape(text)}</pre>")
         # Rows of the same step become one point.
-        self._run.log(shown, step=values.step)
+        self._run.log(shown, step=self._step)
 
     def flush(self) -> None:
         """wandb-core writes and sends by itself."""
@@ -111,5 +116,5 @@ class WandbTracker:
         self._run.finish(exit_code=0 if succeeded else 1)
 
 
-def _pair(histogram: Histogram) -> tuple[list[float], list[float]]:
+def _pair(histogram: Histogram) -> tuple[list[int], list[float]]:
     return histogram.counts, histogram.edges

@@ -69,7 +69,7 @@ class Timed:
     tokens: int
     """Of one step, the same in all loops."""
     flops: int
-    """Of one token, forward and backward, by the PaLM convention."""
+    """Of one token, forward and backward."""
     product: Product
     product_count: int
     """Products in one repetition of that subject."""
@@ -289,5 +289,5 @@ def _notes(context: Context) -> Iterator[str]:
     )
     yield (
         "The matmul rate is that of the fastest product found here, in the arithmetic of our "
-        "loop and in the same rounds; FLOPs of a step by the PaLM convention (lib/flops.py)."
+        "loop and in the same rounds; FLOPs of a step are its exact products (lib/flops.py)."
     )

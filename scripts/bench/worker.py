@@ -23,7 +23,7 @@ from gpt2.cost import model_flops
 from gpt2.datasets import open_dataset
 from lib.cli import ROOT, guarded
 from lib.device import find_device
-from lib.flops import PALM
+from lib.flops import RANKED
 from lib.kconfig import load_tree, override_layer
 from lib.memory import peak_device_memory, peak_rss_bytes, reset_peak
 from scripts.bench.context import Context, threads_of
@@ -68,8 +68,7 @@ class Facts:
     tokens: int
     """Of one optimizer step."""
     flops: int | None
-    """Of one token, forward and backward, by the PaLM convention; None of the plain loop, whose
-    model is the same."""
+    """Of one token, forward and backward; None of the plain loop, whose model is the same."""
     dtype: str
     """Of our loop's matrix products."""
     resident_bytes: int
@@ -112,7 +111,7 @@ def _start(task: Task, stack: ExitStack) -> tuple[OurLoop | PlainLoop, Facts]:
     flops = None
     if task.loop == "ours":
         loop = stack.enter_context(OurLoop(settings, dataset, device, context.folder))
-        flops = model_flops(loop.model, settings["BLOCK_SIZE"]).training(PALM)
+        flops = model_flops(loop.model, settings["BLOCK_SIZE"]).training(RANKED)
         if task.weights is not None:
             torch.save(loop.initial_weights(), task.weights)
     else:

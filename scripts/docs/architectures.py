@@ -7,7 +7,7 @@ from gpt2.cost import model_flops
 from gpt2.shape import architecture_name
 from lib.arms import COMPONENTS
 from lib.cli import ROOT
-from lib.flops import PALM
+from lib.flops import RANKED
 from lib.kconfig import Tree, override_layer
 from scripts.docs.options import members
 from scripts.docs.tables import code, table
@@ -68,7 +68,7 @@ def _sizes(tree: Tree) -> str:
                     code(family),
                     code(architecture_name(model.shape)),
                     f"{flops.parameters:,}",
-                    f"{flops.training(PALM) / 1e9:.4g}",
+                    f"{flops.training(RANKED) / 1e9:.4g}",
                     f"{flops.attention_to_feed_forward:.2f}",
                 )
             )

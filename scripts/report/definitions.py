@@ -22,9 +22,9 @@ DEFINITIONS = {
     "step": "Median over the optimizer steps after warm-up; the clock stops for evaluation, "
     "logging and saving.",
     "tokens per second": "Over the same window as the step.",
-    "MFU": "Tokens per second x FLOPs per token / the dense bfloat16 peak of the device. FLOPs by "
-    "the PaLM convention, 6 N + 12 LHQT: pruned weights count, recomputed activations do not. A "
-    "device without a known peak has none.",
+    "MFU": "Tokens per second x FLOPs per token / the dense bfloat16 peak of the device. FLOPs "
+    "are what the kernels multiply: pruned weights count, tables that are looked up and recomputed "
+    "activations do not. A device without a known peak has none.",
     "share of a product": "The same FLOPs per second over those of a large matrix product in the "
     "run's arithmetic, measured on its device at its start: for every device, and one of it.",
     "wall time": "From the start of the process to its summary, all attempts of the run.",
@@ -63,7 +63,7 @@ COMPARED = {
     name: DEFINITIONS[name]
     for name in ("loss", "perplexity", "MFU", "share of a product", "tokens per second")
 } | {
-    "FLOPs per token": "Of training, forward and backward, by the PaLM convention: what MFU and "
+    "FLOPs per token": "Of training, forward and backward, as the kernels multiply: what MFU and "
     "the share of a product are made of. Of the dense model: pruned weights count.",
     "attention / feed-forward": "Work of the attention layers, projections and full scores, over "
     "that of the feed-forward layers, for a token of a full context.",

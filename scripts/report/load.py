@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lib.flops import RANKED
 from lib.metrics import read_metrics
 from lib.runs import RunDirectory, RunFolders
 
@@ -225,10 +226,33 @@ def load_run(directory: RunDirectory, **planned: Any) -> Run:
         state=state,
         live=directory.live() if state == "pending" else "",
         reason=printable(str(directory.reason() or "")),
-        summary=directory.summary() or {},
+        summary=_by_exact_flops(directory.summary() or {}),
         provenance=directory.provenance() or {},
         **planned,
     )
+
+
+def _by_exact_flops(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The summary with its shares made of the exact FLOPs.
+
+    A run of before the exact count was ranked made them of PaLM's, which counts the token embedding
+    of a model with a head of its own, and must not win by that. The exact count stands in it too.
+    """
+    speed = find(summary, "throughput")
+    exact = find(summary, f"throughput.flops_per_token_by_convention.{RANKED}")
+    stated = find(summary, "throughput.flops_per_token")
+    if not isinstance(exact, int) or not isinstance(stated, int) or stated in (0, exact):
+        return summary
+    shares = ("achieved_tflops", "mfu", "share_of_matmul")
+    restated = {
+        name: speed[name] * exact / stated
+        for name in shares
+        if isinstance(speed.get(name), int | float)
+    }
+    useful = speed.get("useful_flops_per_token")
+    if isinstance(useful, int):
+        restated["useful_flops_per_token"] = useful - stated + exact
+    return {**summary, "throughput": speed | restated | {"flops_per_token": exact}}
 
 
 def _labels(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

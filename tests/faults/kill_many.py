@@ -29,6 +29,7 @@ from gpt2.train import main
 from lib.checkpoint import CheckpointStore
 from lib.metrics import read_metrics
 from lib.runs import RunDirectory
+from tests.gpt2.training import repeatable
 
 
 def start(run: RunDirectory) -> int:
@@ -127,10 +128,9 @@ def experiment(planned: RunDirectory, kills: int, seed: int) -> dict:
 
 
 def comparable(run: RunDirectory) -> list:
-    """What metrics.jsonl says of the training, without the times."""
-    times = {"time_s", "tokens_per_s", "step_ms", "prune_ms", "eval_s"}
+    """What metrics.jsonl says of the training, without times and memory."""
     rows = read_metrics(run.metrics_path, {"train", "eval", "prune"})
-    return [{key: value for key, value in row.items() if key not in times} for row in rows]
+    return [repeatable(row) for row in rows]
 
 
 if __name__ == "__main__":

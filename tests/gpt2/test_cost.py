@@ -106,13 +106,17 @@ def test_what_the_seed_documents_print_is_no_convention(gpt2):
     assert round(causal, 2) == 0.67
 
 
-def test_how_far_the_default_exceeds_the_exact_work(gpt2):
+def test_how_far_palm_s_convention_exceeds_the_exact_work(gpt2):
     def excess(flops):
         return flops.training("palm") / flops.training("exact") - 1
 
     assert excess(gpt2) == pytest.approx(0.00085, abs=5e-5)
     assert excess(model_flops(build(6, 6, 384, 256, 128), 256)) == pytest.approx(0.0026, abs=2e-4)
     assert excess(model_flops(build(4, 4, 128, 64, 128), 64)) == pytest.approx(0.008, abs=1e-3)
+    # With a head of its own the token embedding is in N, and multiplies nothing.
+    assert excess(published("gpt2", 50304, tying=False)) == pytest.approx(0.2721, abs=1e-4)
+    small = model_flops(build(2, 4, 256, 64, 50304, tying=False), 64)
+    assert excess(small) == pytest.approx(0.88, abs=0.02)
 
 
 @settings(max_examples=12, deadline=None)
@@ -134,7 +138,6 @@ def test_the_exact_count_is_the_counter_s(
         n_layer, n_head, width, block_size, vocab_size, bias=bias, tying=tying, fused=fused
     )
     flops = model_flops(model, block_size)
-    # The promise is 0.1 %; there is no reason why it should be off at all.
     assert counted(model, 2, with_backward=False) == flops.forward("exact")
     assert counted(model, 2, with_backward=True) == flops.training("exact")
 
@@ -152,7 +155,7 @@ def test_an_untied_head_adds_its_weights_and_leaves_the_table_uncounted():
     assert untied.parameters == tied.parameters + 50 * 16
     assert untied.training("exact") == tied.training("exact")
     assert (tied.table_parameters, untied.table_parameters) == (8 * 16, 8 * 16 + 50 * 16)
-    # The PaLM convention counts the table all the same; torchtitan's does not.
+    # PaLM's convention counts the table all the same; torchtitan's does not.
     assert untied.training("palm") == tied.training("palm") + 6 * 50 * 16
     assert untied.training("torchtitan") == tied.training("torchtitan")
 

@@ -65,7 +65,7 @@ def test_the_monitor_looks_at_every_so_many_th_log_line(one_run, model):
 def test_none_of_the_instruments_is_another_run(configure):
     plain = configure().typed().hash
     options = {"MEASURE_MATMUL": "n", "LOG_DETAIL": "y", "GRADIENT_MONITOR": "y"}
-    options |= {"GRADIENT_INTERVAL": 2, "GRADIENT_HISTOGRAM": "y"}
+    options |= {"GRADIENT_INTERVAL": 2, "GRADIENT_HISTOGRAM": "y", "PARAMETER_HISTOGRAM": "y"}
     assert configure(**options).typed().hash == plain
 
 
@@ -107,7 +107,7 @@ def test_the_facts_are_those_of_the_run(one_run, model):
     assert facts.hardware.choices == (("Attention", "flash"),)
     assert facts.expected.peak_tflops is None
     assert facts.expected.peak_note == f"no peak is known for {processor().name}"
-    assert facts.expected.exact_flops_per_token == 3 * (
+    assert facts.expected.flops_per_token == 3 * (
         2 * (2 * 12 * 32 * 32 + 256 * 32) + 2 * 4 * 32 * 32
     )
     assert (facts.expected.weights_bytes, facts.expected.optimizer_bytes) == (1000, 8 * counted)

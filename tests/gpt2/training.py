@@ -11,6 +11,22 @@ from lib.console import Console
 from lib.runs import RunDirectory
 from lib.signals import StopRequests
 
+# Fields of the rows of metrics.jsonl that a run cannot repeat: times, and what is made of them; and
+# the memory of the process, which has other things in it as well.
+UNREPEATABLE = frozenset(
+    {
+        *("time_s", "tokens_per_s", "step_ms", "prune_ms", "eval_s"),
+        *("achieved_tflops", "mfu", "share_of_matmul"),
+        *("allocated_bytes", "reserved_bytes", "peak_allocated_bytes", "peak_reserved_bytes"),
+        *("rss_bytes", "peak_rss_bytes"),
+    }
+)
+
+
+def repeatable(row: dict[str, Any]) -> dict[str, Any]:
+    """What a row says of the training alone."""
+    return {key: value for key, value in row.items() if key not in UNREPEATABLE}
+
 
 def train_here(
     run: RunDirectory,

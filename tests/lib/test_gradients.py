@@ -10,14 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lib.gradients import (
-    BINS,
-    FIRST_EXPONENT,
-    GradientMonitor,
-    count_by_adding,
-    count_by_bincount,
-    layer_of,
-)
+from lib.gradients import GradientMonitor, count_by_adding, count_by_bincount, layer_of
+from lib.histograms import BINS, FIRST_EXPONENT
 from tests.lib.optimizers.harness import counted_reads
 
 SHAPES = {
@@ -154,6 +148,17 @@ def test_a_tied_weight_counts_once(named):
 
 def test_the_histogram_is_only_made_where_it_is_wanted(named):
     assert "histogram" not in observed(named, has_histogram=False)
+
+
+def test_parameters_are_looked_at_as_gradients_are(named):
+    """The same numbers as of gradients that are equal to them, and they stay what they are."""
+    for _, parameter in named:
+        parameter.data.copy_(parameter.grad)
+    monitor = GradientMonitor(named, 1, has_histogram=True, has_parameters=True)
+    monitor.observe()
+    before = [p.detach().clone() for _, p in named]
+    assert monitor.read_parameters() == monitor.read()
+    assert all(torch.equal(p, w) for (_, p), w in zip(named, before, strict=True))
 
 
 def test_steps_that_are_due(named):

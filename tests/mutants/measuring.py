@@ -26,14 +26,32 @@ MEASURING = (
         defect="it is in N",
         file="lib/flops.py",
         original="""\
-        "PaLM, nanoGPT; the default here",
+        "PaLM, nanoGPT, both of which tie the head",
         lambda m: 2 * (m.parameters - m.position_parameters) + m.attention,
 """,
         replacement="""\
-        "PaLM, nanoGPT; the default here",
+        "PaLM, nanoGPT, both of which tie the head",
         lambda m: 2 * m.parameters + m.attention,
 """,
         test="tests/gpt2/test_cost.py::test_the_table_of_conventions_at_124m",
+    ),
+    Mutant(
+        mechanism="FLOPs: what is ranked is what the kernels multiply",
+        defect="PaLM's convention is, with the table of an untied embedding",
+        file="lib/flops.py",
+        original="RANKED = EXACT\n",
+        replacement="RANKED = PALM\n",
+        test="tests/architectures/test_random_combinations.py::"
+        "test_what_is_shown_is_what_pytorch_counts",
+    ),
+    Mutant(
+        mechanism="report: FLOPs of runs of before the exact count",
+        defect="their shares stay those of PaLM's convention, and win",
+        file="scripts/report/load.py",
+        original="summary=_by_exact_flops(directory.summary() or {}),",
+        replacement="summary=directory.summary() or {},",
+        test="tests/scripts/report/test_load.py::"
+        "test_shares_of_former_runs_are_made_of_the_exact_flops",
     ),
     Mutant(
         mechanism="FLOPs: a matrix that nobody counts is refused",
@@ -63,8 +81,8 @@ MEASURING = (
         mechanism="MFU: pruned weights count",
         defect="they are subtracted, so that pruning lowers the work that was done",
         file="lib/throughput.py",
-        original="    achieved = _tflops(tokens_per_s, flops.training(PALM))\n",
-        replacement="    achieved = _tflops(tokens_per_s, flops.useful(PALM, zero_weights))\n",
+        original="    achieved = _tflops(tokens_per_s, flops.training(RANKED))\n",
+        replacement="    achieved = _tflops(tokens_per_s, flops.useful(RANKED, zero_weights))\n",
         test="tests/lib/test_throughput.py::"
         "test_pruned_weights_lower_the_useful_work_and_nothing_else",
     ),
@@ -96,8 +114,8 @@ MEASURING = (
         mechanism="memory: the rest is without the computed parts",
         defect="the peak is all rest",
         file="lib/memory.py",
-        original="(peak.allocated_bytes if peak else peak_rss) - split.total_bytes",
-        replacement="(peak.allocated_bytes if peak else peak_rss)",
+        original="(peak_rss if peak_allocated is None else peak_allocated) - split.total_bytes",
+        replacement="(peak_rss if peak_allocated is None else peak_allocated)",
         test="tests/lib/test_memory.py::test_the_rest_is_the_peak_without_the_split",
     ),
     Mutant(
@@ -112,8 +130,8 @@ MEASURING = (
         mechanism="gradients: nothing is read while a step runs",
         defect="the norm is fetched at once, and the host waits",
         file="lib/gradients.py",
-        original="sums=torch.stack([gradient.sum() for gradient in gradients]),",
-        replacement="sums=torch.tensor([gradient.sum().item() for gradient in gradients]),",
+        original="sums=torch.stack([tensor.sum() for tensor in tensors]),",
+        replacement="sums=torch.tensor([tensor.sum().item() for tensor in tensors]),",
         test="tests/lib/test_gradients.py::test_it_changes_nothing_and_waits_only_where_it_is_read",
     ),
     Mutant(
@@ -127,17 +145,17 @@ MEASURING = (
     Mutant(
         mechanism="gradients: zeros are apart from the bins",
         defect="they are counted as small values",
-        file="lib/gradients.py",
-        original='"below": sum(exponents[:start]) - zeros,',
-        replacement='"below": sum(exponents[:start]),',
+        file="lib/histograms.py",
+        original="        sum(exponents[:start]) - zeros,",
+        replacement="        sum(exponents[:start]),",
         test="tests/lib/test_gradients.py::test_edges_belong_to_the_bin_above_and_nothing_is_lost",
     ),
     Mutant(
         mechanism="gradients: the rows that a GPU counts into are added up",
         defect="one of them is the result",
         file="lib/gradients.py",
-        original="return bins.view(_LANES, _EXPONENTS).sum(0)",
-        replacement="return bins.view(_LANES, _EXPONENTS)[0]",
+        original="return bins.view(_LANES, EXPONENTS).sum(0)",
+        replacement="return bins.view(_LANES, EXPONENTS)[0]",
         test="tests/lib/test_gradients.py::test_both_ways_of_counting_agree",
     ),
     Mutant(
@@ -155,6 +173,22 @@ MEASURING = (
         original="            end.record()\n",
         replacement="            end.record()\n            end.synchronize()\n",
         test="tests/lib/test_anatomy.py::test_on_a_gpu_events_say_it_when_the_log_asks",
+    ),
+    Mutant(
+        mechanism="log line: the variance is that of the losses",
+        defect="it is that of their sums, with the digits that float32 lacks",
+        file="gpt2/trainers/window.py",
+        original="        if self.steps == 0:\n            self._spread[0] = loss\n",
+        replacement="",
+        test="tests/gpt2/trainers/test_window.py::test_the_variance_is_that_of_the_losses",
+    ),
+    Mutant(
+        mechanism="log line: the spread of the loss is saved",
+        defect="the line after a resume begins it anew",
+        file="gpt2/trainers/window.py",
+        original='            self._spread.copy_(state["spread"])\n',
+        replacement="            pass\n",
+        test="tests/gpt2/trainers/test_resume.py::test_wherever_it_is_stopped[[7]]",
     ),
     Mutant(
         mechanism="banner: what is not known is not made up",

@@ -15,9 +15,7 @@ from lib.metrics import read_metrics
 from lib.optimizers import OPTIMIZERS
 from lib.pruning import METHODS
 from lib.signals import Stopped
-
-# What a straight run cannot repeat.
-TIMES = {"time_s", "tokens_per_s", "step_ms", "prune_ms", "eval_s"}
+from tests.gpt2.training import repeatable
 
 # Dropout, accumulation, two epochs of short lines: every stream and counter moves.
 SMALL = {"DROPOUT": "0.1", "GRADIENT_ACCUMULATION": 2, "LOG_INTERVAL": 5, "EVAL_INTERVAL": 8}
@@ -25,10 +23,7 @@ SMALL = {"DROPOUT": "0.1", "GRADIENT_ACCUMULATION": 2, "LOG_INTERVAL": 5, "EVAL_
 
 def rows(run):
     kinds = {"train", "eval", "prune", "spike"}
-    return [
-        {key: value for key, value in row.items() if key not in TIMES}
-        for row in read_metrics(run.metrics_path, kinds)
-    ]
+    return [repeatable(row) for row in read_metrics(run.metrics_path, kinds)]
 
 
 @pytest.mark.parametrize("steps", [[1], [5], [7], [8], [19], [20], [3, 8, 9, 16]], ids=str)

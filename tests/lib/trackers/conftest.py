@@ -6,11 +6,15 @@ import sys
 
 import pytest
 
+from lib.arms import settings_of
 from lib.cli import ROOT
+from lib.kconfig import override_layer, read_layer
 from lib.metrics import MetricsWriter
+from lib.runs import RunDirectory
 from lib.trackers.feed import Feed
 from lib.trackers.lane import Lane
 from lib.trackers.protocol import Job
+from tests.gpt2.training import train_here
 
 FAKES = "tests.lib.trackers.fakes"
 
@@ -35,44 +39,55 @@ def job(tmp_path):
     )
 
 
+# Every kind of row that a run of one device and any data writes; samples of few tokens, because
+# they are only to be seen.
+EVERY_KIND = {
+    "OPTIMIZER": "adamw",
+    "PRUNING_METHOD": "magnitude",
+    "LOG_INTERVAL": 1,
+    "EVAL_INTERVAL": 10,
+    "CHECKPOINT_INTERVAL": 5,
+    "GRADIENT_MONITOR": "y",
+    "GRADIENT_INTERVAL": 10,
+    "GRADIENT_HISTOGRAM": "y",
+    "PARAMETER_HISTOGRAM": "y",
+    "SPIKE_INJECTION": "y",
+    "SPIKE_FIRST_STEP": 6,
+    "SPIKE_INTERVAL": 10,
+    "SAMPLE_INTERVAL": 10,
+    "GENERATION_MAX_TOKENS": 16,
+    "DATASET": "custom",
+    "CUSTOM_TOKENIZER": "bytes",
+}
+
+
+@pytest.fixture(scope="session")
+def real_rows(tree, data_dir, tmp_path_factory):
+    """What a run of 20 steps wrote into its metrics.jsonl, in the order of the file.
+
+    Made-up rows show what the tests expect of a run; only a run shows what it writes.
+    """
+    folder = tmp_path_factory.mktemp("tracked")
+    text = folder / "counting.txt"
+    text.write_text("".join(f"<{n}> & <{n + 1}> make {2 * n + 1}.\n" for n in range(2500)))
+    places = {"RESULTS_DIR": folder, "DATA_DIR": data_dir, "CUSTOM_PATH": text, "CPU_THREADS": 1}
+    pairs = [(name, str(value)) for name, value in (EVERY_KIND | places).items()]
+    smoke = read_layer(ROOT / "defconfigs" / "smoke", "smoke")
+    run = RunDirectory(folder / "run")
+    run.path.mkdir()
+    train_here(run, settings_of(tree.resolve([smoke, override_layer(pairs)])))
+    return [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
+
+
 @pytest.fixture
-def rows():
-    """What a run of 20 steps with an evaluation, a prune event, histograms and a text writes."""
-    found = []
-    for step in range(1, 21):
-        where = {"step": step, "tokens": 128 * step, "time_s": 0.25 * step}
-        found.append(
-            {
-                "kind": "train",
-                **where,
-                "loss": 3.0 / step,
-                "gradient_norm": 1.5,
-                "clipped": 0.5,
-                "learning_rate": 6e-4 if step < 20 else None,
-                "tokens_per_s": 1000.0 + step,
-                "step_ms": 12.5,
-            }
-        )
-        if step % 10 == 0:
-            found.append(
-                {
-                    "kind": "eval",
-                    **where,
-                    "split": "validation",
-                    "loss": 2.0 / step,
-                    "perplexity": 7.5,
-                    "is_full_split": step == 20,
-                }
-            )
-    middle = {"step": 20, "tokens": 2560, "time_s": 5.0}
-    per_tensor = {"h.0.attn.weight": 0.5, "h.0.mlp.weight": 0.25}
-    histogram = {"counts": [1, 5, 2], "edges": [-1.0, 0.0, 0.5, 2.0]}
-    found += [
-        {"kind": "prune", **middle, "achieved": 0.5, "target": 0.5, "per_tensor": per_tensor},
-        {"kind": "gradients", **middle, "histogram": histogram, "layer_norms": [0.1, 0.2]},
-        {"kind": "sample", **middle, "prompt": "To", "text": "To be <or> not\nto be"},
-    ]
-    return found
+def rows(real_rows):
+    return list(real_rows)
+
+
+@pytest.fixture
+def until():
+    """until(rows, step): those of no later step."""
+    return lambda rows, step: [row for row in rows if row["step"] <= step]
 
 
 @pytest.fixture

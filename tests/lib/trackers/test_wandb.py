@@ -1,6 +1,7 @@
 """wandb: offline unless logged in, whole after every start, nothing outside the run's folder."""
 
 import dataclasses
+import html
 import json
 import socket
 import threading
@@ -32,7 +33,20 @@ def offline_file(job):
     return found[0]
 
 
+def parted(point):
+    """A point of the history with the counts and edges of its histograms by name."""
+    found = dict(point)
+    for name, value in point.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{part}": value.get(part) for part in ("values", "bins")}
+    return found
+
+
 def test_without_a_login_the_whole_run_is_kept_here(track, read, job, rows, write, said, nobody):
+    # Written while the training went on for a few steps.
+    late = next(row for row in rows if row["kind"] == "checkpoint")
+    rows.remove(late)
+    rows.insert(next(i for i, row in enumerate(rows) if row["step"] == 13), late)
     write(rows)
     track("wandb")
     assert said == []
@@ -40,18 +54,23 @@ def test_without_a_login_the_whole_run_is_kept_here(track, read, job, rows, writ
     assert kept["run"] == {"id": job.run, "project": "bitterbench-tests", "group": "adamw"}
     assert job.settings.items() <= kept["options"].items()
     assert kept["exit_code"] == 0
-    expected = {}
+    expected, step = {}, 0
     for row in rows:
+        # The row of a checkpoint comes when the training has gone on.
+        step = max(step, row["step"])
         values = values_of(row)
-        expected.setdefault(row["step"], {}).update(values.scalars | values.axes)
+        point = expected.setdefault(step, {})
+        point.update(values.scalars | (values.axes if row["step"] == step else {}))
+        for name, histogram in values.histograms.items():
+            point[f"{name}.values"], point[f"{name}.bins"] = histogram.counts, histogram.edges
     history = {point["_step"]: point for point in kept["history"]}
     assert list(history) == list(range(1, 21))
-    for step, scalars in expected.items():
-        assert scalars.items() <= history[step].items()
-    histogram = history[20]["gradients/histogram"]
-    assert (histogram["values"], histogram["bins"]) == ([1, 5, 2], [-1.0, 0.0, 0.5, 2.0])
+    for step, numbers in expected.items():
+        assert numbers.items() <= parted(history[step]).items()
+    assert {"gradients/histogram", "parameters/histogram"} <= history[20].keys()
+    (text,) = (row["text"] for row in rows if row["kind"] == "sample" and row["step"] == 20)
     page = job.folder.glob(f"wandb/*/files/{history[20]['sample/text']['path']}")
-    assert "<pre>To be &lt;or&gt; not\nto be</pre>" in next(page).read_text()
+    assert f"<pre>{html.escape(text)}</pre>".encode() in next(page).read_bytes()
     assert list(nobody.rglob("*")) == []
     assert {p.name for p in job.folder.iterdir()} == {"metrics.jsonl", "wandb", "trackers"}
 
@@ -62,10 +81,10 @@ def test_a_run_that_did_not_reach_its_end_says_so(track, read, job, rows, write)
     assert read("wandb", offline_file(job))["exit_code"] == 1
 
 
-def test_a_resumed_run_is_one_folder_with_every_step_once(track, read, job, rows, write):
+def test_a_resumed_run_is_one_folder_with_every_step_once(track, read, job, rows, write, until):
     write(rows)
     track("wandb")
-    write(rows[:12], resume_step=5)
+    write(until(rows, 11), resume_step=5)
     track("wandb")
     history = read("wandb", offline_file(job))["history"]
     assert [point["_step"] for point in history] == list(range(1, 12))
@@ -109,6 +128,10 @@ def server(monkeypatch):
         yield found
 
 
+def losses(rows):
+    return [row["loss"] for row in rows if row["kind"] == "train"]
+
+
 def test_with_a_login_the_run_is_sent(track, job, rows, write, said, server, nobody):
     write(rows)
     track("wandb")
@@ -117,23 +140,24 @@ def test_with_a_login_the_run_is_sent(track, job, rows, write, said, server, nob
     assert server.upserts[0]["groupName"] == "adamw"
     assert json.loads(server.upserts[0]["config"])["MAX_ITERS"] == {"value": 20}
     assert [point["_step"] for point in server.history] == list(range(1, 21))
-    assert [point["train/loss"] for point in server.history] == [3.0 / s for s in range(1, 21)]
-    assert server.history[9]["eval/perplexity"] == 7.5
+    assert [point["train/loss"] for point in server.history] == losses(rows)
+    (perplexity, _) = (row["perplexity"] for row in rows if row["kind"] == "eval")
+    assert server.history[9]["eval/perplexity"] == perplexity
     assert server.exit_codes == [0]
     assert not list(job.folder.glob("wandb/offline-run-*"))
     assert list(nobody.rglob("*")) == []
 
 
-def test_a_resumed_run_goes_on_where_the_server_is(track, job, rows, write, said, server):
+def test_a_resumed_run_goes_on_where_the_server_is(track, job, rows, write, said, server, until):
     """Killed after step 11, resumed from a checkpoint of step 5: no step is there twice."""
-    write(rows[:12])
+    write(until(rows, 11))
     track("wandb", succeeded=False)
     assert [point["_step"] for point in server.history] == list(range(1, 12))
     write(rows, resume_step=5)
     track("wandb")
     assert said == []
     assert [point["_step"] for point in server.history] == list(range(1, 21))
-    assert [point["train/loss"] for point in server.history] == [3.0 / s for s in range(1, 21)]
+    assert [point["train/loss"] for point in server.history] == losses(rows)
     assert server.received == list(range(1, 21))
     assert server.exit_codes == [1, 0]
     # wandb would drop them as well, and complain of each.
@@ -160,6 +184,22 @@ def test_a_login_without_a_server_keeps_the_run_here_and_says_so(
     assert sentence.startswith("tracker wandb: the server does not answer (")
     assert f"so the run is kept in {job.folder}/wandb" in sentence
     assert len(read("wandb", offline_file(job))["history"]) == 20
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="wandb waits longer for its server than the end of a run waits for wandb, and keeps "
+    "nothing meanwhile; mended with the rewrite of the trackers",
+)
+def test_a_run_of_seconds_with_a_login_and_no_network_is_kept_here(
+    job, rows, write, said, monkeypatch
+):
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    write(rows)
+    feed = Feed([Lane("wandb", TRACKERS["wandb"].module, job)], said.append)
+    feed.close(succeeded=True, patience_s=4)
+    assert offline_file(job).is_file()
 
 
 def test_logged_in_and_told_to_stay_offline_nobody_is_called(

@@ -48,7 +48,8 @@ def test_the_facts(task):
     # Two embeddings, two blocks of 12 x 32^2 weights with two norms each, a last norm; no bias.
     assert facts.parameters == 65 * 32 + 32 * 32 + 2 * (12 * 32**2 + 2 * 32) + 32
     assert facts.tokens == 4 * 32
-    assert facts.flops == 6 * (facts.parameters - 32 * 32) + 12 * 2 * 32 * 32
+    # What multiplies: the blocks, the head, and two layers of full attention over 32 tokens.
+    assert facts.flops == 6 * (2 * 12 * 32**2 + 65 * 32) + 12 * 2 * 32 * 32
 
 
 def test_waits_of_the_host_are_counted_and_the_mode_is_put_back(monkeypatch):

@@ -121,3 +121,29 @@ def test_a_run_is_read_from_the_folder_with_its_hash(results, spec):
     (run,) = load_matrix(folder).runs
     assert (run.arm, run.state, run.dir) == ("adamw", "done", f"runs/{other}")
     assert run.number("val_loss") == 1.65
+
+
+def test_shares_of_former_runs_are_made_of_the_exact_flops(results, spec):
+    """Until the exact count was ranked, flops_per_token was that of PaLM's convention."""
+    speed = {
+        "flops_per_token": 2_000,
+        "flops_per_token_by_convention": {"palm": 2_000, "exact": 1_000},
+        "useful_flops_per_token": 1_700,
+        "achieved_tflops": 0.5,
+        "mfu": 0.5,
+        "share_of_matmul": 0.8,
+        "tokens_per_s": 7.0,
+    }
+    now = speed | {"flops_per_token": 1_000, "useful_flops_per_token": 700}
+    bare = {"flops_per_token": 2_000, "mfu": 0.5}
+    specs = [spec(seed=s, summary={"throughput": t}) for s, t in enumerate([speed, now, bare])]
+    former, present, unknown = load_matrix(results.matrix(specs)).runs
+
+    def numbers(run, *names):
+        return [run.number(f"throughput.{name}") for name in names]
+
+    of_flops = ("flops_per_token", "useful_flops_per_token", "achieved_tflops", "mfu")
+    assert numbers(former, *of_flops, "share_of_matmul") == [1_000, 700, 0.25, 0.25, 0.4]
+    assert numbers(present, *of_flops, "share_of_matmul") == [1_000, 700, 0.5, 0.5, 0.8]
+    assert numbers(former, "tokens_per_s") == [7.0]
+    assert numbers(unknown, "flops_per_token", "mfu") == [2_000, 0.5]
