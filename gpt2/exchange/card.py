@@ -56,8 +56,8 @@ def card(
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
     since = version_needed(shape, layout_of(shape))
     needed = (
-        f"Needs transformers {since} or newer: an older one passes over a part of the model without "
-        "a word, and what it loads is another model.\n\n"
+        f"Needs transformers {since} or newer: an older one passes over a part of the model "
+        "without a word, and what it loads is another model.\n\n"
         if since is not None
         else ""
     )
