@@ -34,7 +34,11 @@ def write_parquet(path, texts, rows_in_group=7, column="text"):
 
 
 def write_lines(path, values):
-    data = "".join(json.dumps(value) + "\n" for value in values).encode()
+    return write_packed(path, "".join(json.dumps(value) + "\n" for value in values).encode())
+
+
+def write_packed(path, data):
+    """Packed as the name says."""
     if path.name.endswith(".gz"):
         data = gzip.compress(data)
     elif path.name.endswith(".zst"):
