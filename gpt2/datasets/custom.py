@@ -11,12 +11,14 @@ import hashlib
 import os
 from pathlib import Path
 
-from gpt2.datasets.corpus import Corpus, Material, Request, Stream
+from gpt2.datasets.amount import parse_tokens
+from gpt2.datasets.corpus import Corpus, Forecast, Material, Request, Stream
 from gpt2.datasets.custom_documents import documents_digest, documents_folder, load_documents
 from gpt2.datasets.download import Progress, fetch
 from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError, listed, reading_failed, shown
 from gpt2.datasets.files import DOCUMENT_SUFFIXES
 from gpt2.datasets.folders import TEXT_SUFFIXES, Found, has_suffix, left_out_lines, look
+from gpt2.datasets.hub import held_out_tokens
 from gpt2.datasets.manifest import Manifest
 from gpt2.datasets.marks import decoded
 from gpt2.datasets.tokenizers import (
@@ -40,6 +42,14 @@ class Custom(Corpus):
         # Two texts, or one text under two tokenizers, must not take each other's place.
         key = f"{_root(request)}\0{request.custom_tokenizer}"
         return f"custom-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
+
+    def forecast(self, request: Request) -> Forecast:
+        tokens = parse_tokens(request.tokens or "0")
+        is_gpt2 = request.custom_tokenizer == "gpt2"
+        return Forecast(
+            tokens - held_out_tokens(tokens, tokens) if tokens else None,
+            GPT2_MERGES.size if is_gpt2 else 0,
+        )
 
     def load(self, request: Request, progress: Progress) -> Material | Stream:
         root = _root(request)

@@ -47,6 +47,8 @@ class Published:
     # GPT-2 tokens of the training split, more or less: for the forecast and the bar.
     tokens: int
     download_bytes: int
+    # Files of the training split: a whole one is fetched where a budget needs a part of it.
+    train_files: int
     # Known sizes and digests at `revision`; empty where they are asked for.
     files: tuple[Remote, ...] = ()
     # Rows are lines of articles, not documents.
