@@ -77,9 +77,10 @@ def text_bytes(path: Path, column: str) -> int:
 def _read(
     stream: "IterableDataset", position: Position, path: Path, column: str
 ) -> Iterator[Chunk]:
+    # Until it is read from, a stream that was given a state says that it is at its beginning.
+    before = stream.state_dict() if position is None else position
     if position is not None:
         stream.load_state_dict(position)
-    before = stream.state_dict()
     batches = stream.iter(batch_size=BATCH_ROWS)
     try:
         for table in batches:

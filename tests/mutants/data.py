@@ -117,6 +117,14 @@ DATA = (
         test=f"{STREAMS}::test_nothing_that_is_done_is_tokenised_again",
     ),
     Mutant(
+        mechanism="resumed preparation: a position in parquet that was taken up is where it was",
+        defect="the stream is asked, which says the beginning of the file",
+        file="gpt2/datasets/parquet.py",
+        original="before = stream.state_dict() if position is None else position",
+        replacement="before = stream.state_dict()",
+        test="tests/gpt2/datasets/test_parquet.py::test_rows_of_parquet",
+    ),
+    Mutant(
         mechanism="disk: what cannot fit is refused before it begins",
         defect="it is found out hours later",
         file="gpt2/datasets/forecast.py",
