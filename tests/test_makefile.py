@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from lib.cli import ROOT
+from lib.runs import RunDirectory
 
 SOURCES = ("Makefile", "Kconfig", "lib", "gpt2", "scripts", "defconfigs")
 
@@ -223,6 +224,39 @@ def test_cleaning_never_touches_results_or_data(make, checkout):
     assert not (checkout / ".config").exists()
     assert (checkout / "results" / "runs" / "a" / "file.json").is_file()
     assert (checkout / "data" / "b" / "file.json").is_file()
+
+
+def test_cleaning_deletes_only_what_was_made_here(make, checkout):
+    """Files of these names that a person wrote, or keeps elsewhere, stay, and are named."""
+    good(make("defconfig-smoke"))
+    good(make("config.py"))
+    good(make("savedefconfig"))
+    cached = checkout / "lib" / "__pycache__"
+    cached.mkdir(exist_ok=True)
+    (cached / "a.cpython-311.pyc").write_text("")
+    (cached / "theirs.txt").write_text("")
+    (checkout / ".config").rename(checkout / "kept")
+    (checkout / ".config").symlink_to("kept")
+    good(make("mrproper"))
+    for name in ("defconfig", "config.py", ".config"):
+        assert not (checkout / name).is_symlink()
+        assert not (checkout / name).exists(), name
+    assert (checkout / "kept").is_file(), "what a link points to"
+    assert [path.name for path in cached.iterdir()] == ["theirs.txt"]
+    for name in ("defconfig", "config.py", ".config", ".config.old"):
+        (checkout / name).write_text("# my own\nCONFIG_SEED=7\n")
+    told = good(make("mrproper"))
+    for name in ("defconfig", "config.py", ".config", ".config.old"):
+        assert (checkout / name).is_file()
+        assert f"{name} stays" in told
+
+
+def test_the_configuration_of_a_run_that_was_copied_is_made_here(make, checkout, tree):
+    run = RunDirectory(checkout / "run")
+    run.freeze(tree.resolve([]))
+    (checkout / ".config").write_text((run.path / ".config").read_text())
+    good(make("mrproper"))
+    assert not (checkout / ".config").exists()
 
 
 def test_make_n_trains_nothing(make, checkout):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2.datasets.build import build_dataset, tidy
-from gpt2.datasets.corpus import Corpus, Request
+from gpt2.datasets.corpus import Corpus, Forecast, Request
 from gpt2.datasets.custom import Custom
 from gpt2.datasets.download import Progress
 from gpt2.datasets.errors import USAGE, DataError, writing_failed
@@ -32,11 +32,13 @@ __all__ = [
     "CORPORA",
     "DataError",
     "Dataset",
+    "Forecast",
     "Manifest",
     "TokenStream",
     "TrainSampler",
     "ValidationWindows",
     "dataset_folder",
+    "forecast",
     "open_dataset",
     "prepare",
     "read_manifest",
@@ -68,6 +70,21 @@ def dataset_folder(
     """
     request = Request(dataset, data_dir, "", custom_path, custom_tokenizer, **options)
     return data_dir / _corpus(dataset).folder_name(request)
+
+
+def forecast(
+    dataset: str,
+    data_dir: Path,
+    custom_path: str | None,
+    custom_tokenizer: str | None,
+    **options: Any,
+) -> Forecast:
+    """What is known of a dataset before it is prepared; the arguments are the fields of Request.
+
+    Raises DataError for an unknown name and for options that make no dataset.
+    """
+    request = Request(dataset, data_dir, "", custom_path, custom_tokenizer, **options)
+    return _corpus(dataset).forecast(request)
 
 
 def prepare(

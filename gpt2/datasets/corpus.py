@@ -70,6 +70,15 @@ class Stream:
     cached_bytes: int
 
 
+class Forecast(NamedTuple):
+    """What is known of a dataset before anything of it is fetched."""
+
+    # Tokens to train on; None where only the text itself tells.
+    train_tokens: int | None
+    # Zero where nothing is fetched.
+    download_bytes: int
+
+
 class Corpus(ABC):
     """One corpus. A subclass gives `description` and `load`, and may override the rest."""
 
@@ -81,6 +90,10 @@ class Corpus(ABC):
     def folder_name(self, request: Request) -> str:
         """The name of the prepared folder below DATA_DIR."""
         return request.dataset
+
+    def forecast(self, request: Request) -> Forecast:
+        """Without the network, and without reading the text. Raises DataError."""
+        return Forecast(None, 0)
 
     @abstractmethod
     def load(self, request: Request, progress: Progress) -> Material | Stream:

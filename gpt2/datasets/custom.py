@@ -1,23 +1,26 @@
 """A text of the user's own: one UTF-8 file of any name, or a folder.
 
 Of a folder every file below it counts whose name ends in one of TEXT_SUFFIXES, in the order of
-the paths relative to the folder. Names that begin with a dot are left out, and so is what lies
-behind symbolic links to folders. A file that counts but is not UTF-8 text is an error, not a
-silent gap. The whole text is held in memory while it is prepared; for texts too large for that,
-and for parquet and JSON lines, there is CUSTOM_DOCUMENTS (custom_documents.py).
+the paths relative to the folder; what does not count is said (folders.py). A file that counts but
+is not UTF-8 text is an error, not a silent gap. The whole text is held in memory while it is
+prepared; for texts too large for that, and for parquet and JSON, there is CUSTOM_DOCUMENTS
+(custom_documents.py).
 """
 
 import hashlib
 import os
 from pathlib import Path
 
-from gpt2.datasets.corpus import Corpus, Material, Request, Stream
+from gpt2.datasets.amount import parse_tokens
+from gpt2.datasets.corpus import Corpus, Forecast, Material, Request, Stream
 from gpt2.datasets.custom_documents import documents_digest, documents_folder, load_documents
 from gpt2.datasets.download import Progress, fetch
-from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError, reading_failed
-from gpt2.datasets.folders import TEXT_SUFFIXES, files_below
+from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError, listed, reading_failed, shown
+from gpt2.datasets.files import DOCUMENT_SUFFIXES
+from gpt2.datasets.folders import TEXT_SUFFIXES, Found, has_suffix, left_out_lines, look
+from gpt2.datasets.hub import held_out_tokens
 from gpt2.datasets.manifest import Manifest
-from gpt2.datasets.plain import not_text
+from gpt2.datasets.marks import decoded
 from gpt2.datasets.tokenizers import (
     GPT2_MERGES,
     ByteTokenizer,
@@ -31,7 +34,7 @@ from lib.cli import ROOT
 class Custom(Corpus):
     """CUSTOM_PATH, tokenised by CUSTOM_TOKENIZER."""
 
-    description = "your own text (CUSTOM_PATH); with CUSTOM_DOCUMENTS=y parquet, JSON lines"
+    description = "your own text (CUSTOM_PATH); with CUSTOM_DOCUMENTS=y parquet, JSON"
 
     def folder_name(self, request: Request) -> str:
         if request.custom_documents:
@@ -40,20 +43,35 @@ class Custom(Corpus):
         key = f"{_root(request)}\0{request.custom_tokenizer}"
         return f"custom-{hashlib.sha256(os.fsencode(key)).hexdigest()[:8]}"
 
+    def forecast(self, request: Request) -> Forecast:
+        tokens = parse_tokens(request.tokens or "0")
+        is_gpt2 = request.custom_tokenizer == "gpt2"
+        return Forecast(
+            tokens - held_out_tokens(tokens, tokens) if tokens else None,
+            GPT2_MERGES.size if is_gpt2 else 0,
+        )
+
     def load(self, request: Request, progress: Progress) -> Material | Stream:
         root = _root(request)
         if request.custom_documents:
             _check_there(root)
             return load_documents(root, request, progress)
-        files = _read(root)
+        _check_no_documents(root)
+        found = _found(root)
+        for line in left_out_lines(root, found):
+            progress(line)
+        files = _read(root, found)
+        empty = [shown(name) for name, data in files if not data]
+        if empty and len(empty) < len(files):
+            progress(f"empty, so nothing of the text: {listed(empty)}")
         if not any(data for _, data in files):
             raise DataError(
                 f"CUSTOM_PATH={root} has no text. Name a file with text in it, or a folder with "
                 f"such files; of a folder these count: {' '.join(TEXT_SUFFIXES)}. For parquet and "
-                "JSON lines set CUSTOM_DOCUMENTS=y.",
+                "JSON set CUSTOM_DOCUMENTS=y.",
                 CORRUPT,
             )
-        pieces = [_decode(root / name if name else root, data) for name, data in files]
+        pieces = [decoded(root / name if name else root, data) for name, data in files]
         source = {"path": str(root), "files": len(files), "sha256": _digest(files)}
         return Material(pieces, self._tokenizer(request, pieces, progress), source)
 
@@ -65,7 +83,7 @@ class Custom(Corpus):
         if request.custom_documents:
             is_same = documents_digest(root) == manifest.source.get("listing")
         else:
-            is_same = _digest(_read(root)) == manifest.source.get("sha256")
+            is_same = _digest(_read(root, _found(root))) == manifest.source.get("sha256")
         if not is_same:
             raise DataError(
                 f"The text of CUSTOM_PATH={root} changed after it was prepared. Remove "
@@ -97,12 +115,16 @@ def _root(request: Request) -> Path:
     return (ROOT / request.custom_path).resolve()
 
 
-def _read(root: Path) -> list[tuple[str, bytes]]:
-    """(path relative to `root`, contents) of every file that counts; the path of a file is ""."""
+def _found(root: Path) -> Found:
+    """The files that count; the path of a file is "". Raises DataError."""
     _check_there(root)
-    names = files_below(root, TEXT_SUFFIXES) if root.is_dir() else [""]
+    return look(root, TEXT_SUFFIXES) if root.is_dir() else Found([""])
+
+
+def _read(root: Path, found: Found) -> list[tuple[str, bytes]]:
+    """(path relative to `root`, contents) of every file that counts. Raises DataError."""
     files = []
-    for name in names:
+    for name in found.files:
         path = root / name if name else root
         try:
             files.append((name, path.read_bytes()))
@@ -117,17 +139,23 @@ def _check_there(root: Path) -> None:
             f"CUSTOM_PATH={root} does not exist. Set it to a text file or a folder of text files.",
             MISSING,
         )
+    if not root.is_dir() and not root.is_file():
+        raise DataError(
+            f"CUSTOM_PATH={root} is neither a file nor a folder. What a pipe or a device gives is "
+            "not the same twice: write it into a file, and name that.",
+            USAGE,
+        )
 
 
-def _decode(path: Path, data: bytes) -> str:
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise not_text(path, f"a zero byte at {zero}")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"the byte {data[error.start]:#04x} at {error.start}"
-        raise not_text(path, what) from error
+def _check_no_documents(root: Path) -> None:
+    """Raise DataError for a file that is documents by its name: their braces and keys, or their
+    packed bytes, would be the text."""
+    if root.is_file() and has_suffix(root.name, DOCUMENT_SUFFIXES):
+        raise DataError(
+            f"CUSTOM_PATH={root} has documents by its name. Set CUSTOM_DOCUMENTS=y to read the "
+            "texts in them; to train on the file as it is, name it .txt.",
+            USAGE,
+        )
 
 
 def _digest(files: list[tuple[str, bytes]]) -> str:

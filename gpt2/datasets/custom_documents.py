@@ -1,10 +1,11 @@
 """A corpus of the user's own as documents: CUSTOM_PATH with CUSTOM_DOCUMENTS=y.
 
-One file, or a folder with parquet or JSON lines; in a folder that has neither, each text file is a
-document. It is read as a stream, so it may be larger than the memory, and DATASET_TOKENS limits
-it. Validation is its head: a tenth, at most as much as of the published corpora. The size of the
-whole is not known before it is read, so a tenth is counted from the bytes of the text, four to a
-token; of compressed lines from those of the file, which is too few and never too many.
+One file, or a folder with parquet or JSON; in a folder that has neither, each text file is a
+document. What is read as what is said, and what is left out. It is read as a stream, so it may be
+larger than the memory, and DATASET_TOKENS limits it. Validation is its head: a tenth, at most as
+much as of the published corpora. The size of the whole is not known before it is read, so a tenth
+is counted from the bytes of the text, four to a token; of compressed lines from those of the file,
+which is too few and never too many.
 """
 
 import hashlib
@@ -16,14 +17,16 @@ from gpt2.datasets.amount import parse_tokens, write_tokens
 from gpt2.datasets.corpus import Request, Stream
 from gpt2.datasets.download import Progress, fetch
 from gpt2.datasets.errors import CORRUPT, USAGE, DataError, reading_failed
-from gpt2.datasets.files import PARQUET_SUFFIX, FileDocuments, LocalFile
-from gpt2.datasets.folders import TEXT_SUFFIXES, files_below
+from gpt2.datasets.files import DOCUMENT_SUFFIXES, FileDocuments, LocalFile, is_parquet
+from gpt2.datasets.folders import TEXT_SUFFIXES, Found, has_suffix, left_out_lines, look
 from gpt2.datasets.hub import held_out_tokens
-from gpt2.datasets.lines import LINE_SUFFIXES
+from gpt2.datasets.lines import LINE_SUFFIXES, is_json
+from gpt2.datasets.marks import HEAD_BYTES
 from gpt2.datasets.parquet import BATCH_ROWS, reader_version, text_bytes
 from gpt2.datasets.tokenizers import GPT2_MERGES, ByteTokenizer, GPT2Tokenizer, Tokenizer
 
-_DOCUMENT_SUFFIXES = (PARQUET_SUFFIX, *LINE_SUFFIXES)
+# What the packages of a data set, on the Hub and off, say of themselves in JSON beside their rows.
+_DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 # Of English in UTF-8, by GPT-2's vocabulary, a little more; by bytes, one.
 _BYTES_PER_TOKEN = 4
 
@@ -39,9 +42,13 @@ def documents_folder(root: Path, request: Request) -> str:
 def load_documents(root: Path, request: Request, progress: Progress) -> Stream:
     """The stream of a file or folder that exists. Raises DataError."""
     assert request.custom_text_column is not None
-    names = _document_files(root, progress)
-    paths = [root / name if name else root for name in names]
-    has_parquet = any(path.name.endswith(PARQUET_SUFFIX) for path in paths)
+    found = _document_files(root)
+    for line in left_out_lines(root, found):
+        progress(line)
+    paths = [root / name if name else root for name in found.files]
+    for line in _read_as(paths):
+        progress(line)
+    has_parquet = any(map(is_parquet, paths))
     tokens = parse_tokens(request.tokens or "0")
     version = reader_version() if has_parquet else None
     size = sum(_text_bytes(path, request.custom_text_column) for path in paths)
@@ -77,7 +84,7 @@ def documents_digest(root: Path, with_times: bool = False) -> str:
     not keep its times. Raises DataError.
     """
     lines = []
-    for name in _document_files(root, lambda line: None):
+    for name in _document_files(root).files:
         path = root / name if name else root
         try:
             facts = path.stat()
@@ -89,29 +96,58 @@ def documents_digest(root: Path, with_times: bool = False) -> str:
 
 def _text_bytes(path: Path, column: str) -> int:
     """About, for the forecast and the size of the validation split."""
-    if path.name.endswith(PARQUET_SUFFIX):
+    if is_parquet(path):
         return text_bytes(path, column)
     return path.stat().st_size
 
 
-def _document_files(root: Path, progress: Progress) -> list[str]:
+def _document_files(root: Path) -> Found:
     """Paths relative to `root`; of a single file "". Raises DataError if there are none."""
     if not root.is_dir():
-        return [""]
-    names = files_below(root, _DOCUMENT_SUFFIXES)
-    if names:
-        left_out = len(files_below(root, TEXT_SUFFIXES))
-        if left_out:
-            progress(f"{left_out} text files beside the documents of {root} are left out")
-        return names
-    names = files_below(root, TEXT_SUFFIXES)
-    if not names:
+        return Found([""])
+    found = look(root, DOCUMENT_SUFFIXES, _DESCRIPTIONS)
+    if not found.files:
+        found = look(root, TEXT_SUFFIXES)
+    if not found.files:
         raise DataError(
-            f"CUSTOM_PATH={root} has no documents. These count: {' '.join(_DOCUMENT_SUFFIXES)}, "
+            f"CUSTOM_PATH={root} has no documents. These count: {' '.join(DOCUMENT_SUFFIXES)}, "
             f"or where there are none: {' '.join(TEXT_SUFFIXES)}",
             CORRUPT,
         )
-    return names
+    return found
+
+
+def _read_as(paths: list[Path]) -> list[str]:
+    """A sentence for each kind of file. Raises DataError for JSON that no suffix calls so: its
+    braces and keys would be the text."""
+    kinds: dict[str, list[Path]] = {}
+    for path in paths:
+        kind = "UTF-8 text, a document a file"
+        if is_parquet(path):
+            kind = "parquet"
+        elif has_suffix(path.name, LINE_SUFFIXES):
+            kind = "JSON"
+        elif is_json(_head(path)):
+            raise DataError(
+                f"{path} begins like JSON and is not named so. Rename it to "
+                f"{path.with_suffix('.jsonl').name} to read the texts in it, or leave "
+                "CUSTOM_DOCUMENTS out to train on the JSON itself.",
+                USAGE,
+            )
+        kinds.setdefault(kind, []).append(path)
+    return [
+        f"reading as {kind}: {len(of_kind):,} files, "
+        f"{sum(path.stat().st_size for path in of_kind):,} bytes"
+        for kind, of_kind in kinds.items()
+    ]
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise reading_failed(error, path) from error
 
 
 def _tokenizer(request: Request, progress: Progress) -> Tokenizer:

@@ -6,6 +6,7 @@ Exit codes are those of the project: 2 usage, 65 corrupt data, 66 missing data, 
 import errno
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 USAGE = 2
@@ -71,6 +72,17 @@ def reading_failed(error: OSError, path: Path) -> DataError:
         "it away.",
         IO,
     )
+
+
+def shown(text: str) -> str:
+    """A stranger's name in a sentence: quoted where it has what moves a cursor or is no text."""
+    return text if text.isprintable() else ascii(text)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for a sentence, not all of thousands."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def free_bytes(path: Path) -> int:

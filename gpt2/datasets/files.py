@@ -1,10 +1,12 @@
 """Documents in files: one file after another, each read by the reader of its kind.
 
     .parquet                            rows, one column of them
-    .jsonl  .jsonl.gz  .jsonl.zst       one JSON object a line, one key of it
+    .jsonl  .ndjson  .json              one JSON object a line, or one array of objects; one key of
+                                        them. The same with .gz or .zst behind
     anything else                       UTF-8 text, a document a file
 
-A file need not be here before it is its turn, and may go when it has been read.
+Suffixes count in any case. A file need not be here before it is its turn, and may go when it has
+been read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +15,13 @@ from pathlib import Path
 from typing import Protocol
 
 from gpt2.datasets.documents import Chunk, Documents, Position
+from gpt2.datasets.folders import has_suffix
 from gpt2.datasets.lines import LINE_SUFFIXES, read_lines
 from gpt2.datasets.parquet import read_parquet
 from gpt2.datasets.plain import read_plain
 
 PARQUET_SUFFIX = ".parquet"
+DOCUMENT_SUFFIXES = (PARQUET_SUFFIX, *LINE_SUFFIXES)
 
 Reader = Callable[[Path, Position], Iterator[Chunk]]
 
@@ -74,8 +78,12 @@ class FileDocuments(Documents):
             self._released += 1
 
     def _reader(self, path: Path) -> Reader:
-        if path.name.endswith(PARQUET_SUFFIX):
+        if is_parquet(path):
             return partial(read_parquet, column=self._column, cache=self._cache)
-        if path.name.endswith(LINE_SUFFIXES):
+        if has_suffix(path.name, LINE_SUFFIXES):
             return partial(read_lines, key=self._column)
         return read_plain
+
+
+def is_parquet(path: Path) -> bool:
+    return has_suffix(path.name, (PARQUET_SUFFIX,))

@@ -36,6 +36,7 @@ FINEWEBEDU = HubCorpus(
         documents=9_672_101,
         tokens=10_000_000_000,
         download_bytes=sum(size for size, _ in _FILES),
+        train_files=len(_FILES),
         files=tuple(
             Remote(f"sample/10BT/{number:03d}_00000.parquet", size, sha256)
             for number, (size, sha256) in enumerate(_FILES)

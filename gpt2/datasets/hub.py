@@ -7,13 +7,14 @@ finished shards.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from gpt2.datasets.amount import parse_tokens, write_tokens
 from gpt2.datasets.articles import Articles
-from gpt2.datasets.corpus import Corpus, Request, Stream
+from gpt2.datasets.corpus import Corpus, Forecast, Request, Stream
 from gpt2.datasets.documents import Documents, Position
 from gpt2.datasets.download import Progress, fetch, in_folder, is_folder
 from gpt2.datasets.errors import MISSING, DataError
@@ -48,6 +49,23 @@ class HubCorpus(Corpus):
         if self._revision(request) != self.published.revision:
             name += f"-r{hashlib.sha256(self._revision(request).encode()).hexdigest()[:8]}"
         return name
+
+    def forecast(self, request: Request) -> Forecast:
+        published, tokens = self.published, parse_tokens(request.tokens or "0")
+        wanted = min(tokens or published.tokens, published.tokens)
+        is_head = published.validation is None
+        held_out = held_out_tokens(tokens, published.tokens) if is_head else 0
+        return Forecast(wanted - held_out, self._fetched_bytes(wanted) + GPT2_MERGES.size)
+
+    def _fetched_bytes(self, wanted: int) -> int:
+        """Of the first files that have so many tokens, and of the validation split."""
+        published = self.published
+        number = math.ceil(wanted / published.tokens * published.train_files)
+        if not published.files:
+            return published.download_bytes * number // published.train_files
+        train = of_split(list(published.files), published.train)
+        others = [remote for remote in published.files if remote not in train]
+        return sum(remote.size or 0 for remote in [*train[:number], *others])
 
     def load(self, request: Request, progress: Progress) -> Stream:
         published, revision = self.published, self._revision(request)

@@ -47,6 +47,8 @@ class Published:
     # GPT-2 tokens of the training split, more or less: for the forecast and the bar.
     tokens: int
     download_bytes: int
+    # Files of the training split: a whole one is fetched where a budget needs a part of it.
+    train_files: int
     # Known sizes and digests at `revision`; empty where they are asked for.
     files: tuple[Remote, ...] = ()
     # Rows are lines of articles, not documents.
@@ -83,7 +85,7 @@ def resource_of(
     if size is None:
         size = mirror_size(dataset, mirror, remote.path)
     return Resource(
-        url=f"{hub()}/datasets/{published.repository}/resolve/{_quoted(revision)}/"
+        url=f"{hub()}/datasets/{published.repository}/resolve/{_segment(revision)}/"
         f"{_quoted(remote.path)}",
         size=size,
         sha256=remote.sha256,
@@ -169,7 +171,7 @@ def hub_files(repository: str, revision: str, folder: str) -> list[Remote]:
 
     repository: with its kind, "datasets/OWNER/NAME" or "models/OWNER/NAME". Raises DataError.
     """
-    url = f"{hub()}/api/{repository}/tree/{_quoted(revision)}"
+    url = f"{hub()}/api/{repository}/tree/{_segment(revision)}"
     url += f"/{_quoted(folder)}" if folder else ""
     _, answer = ask(url, authorization(), _LARGEST_LISTING_BYTES)
     found = []
@@ -198,3 +200,8 @@ def _checked(path: str, size: int, sha256: str) -> Remote:
 
 def _quoted(path: str) -> str:
     return urllib.parse.quote(path)
+
+
+def _segment(revision: str) -> str:
+    """One part of an address, also of a reference such as refs/convert/parquet."""
+    return urllib.parse.quote(revision, safe="")

@@ -22,5 +22,6 @@ OPENWEBTEXT = HubCorpus(
         tokens=9_040_017_095,
         # 80 files of some 303 MB.
         download_bytes=24_300_000_000,
+        train_files=80,
     ),
 )

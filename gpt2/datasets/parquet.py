@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpt2.datasets.documents import Chunk, Position
-from gpt2.datasets.errors import CORRUPT, USAGE, DataError, reading_failed
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError, listed, reading_failed, shown
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -47,7 +47,7 @@ def read_parquet(path: Path, position: Position, column: str, cache: Path) -> It
             return
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="parquet-", dir=cache) as scratch:
-            yield from _read(_stream(path, column, scratch), position, column)
+            yield from _read(_stream(path, column, scratch), position, path, column)
     except pyarrow.ArrowException as error:
         raise _damaged(path, error) from error
     except OSError as error:
@@ -74,20 +74,57 @@ def text_bytes(path: Path, column: str) -> int:
     return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == column)
 
 
-def _read(stream: "IterableDataset", position: Position, column: str) -> Iterator[Chunk]:
+def _read(
+    stream: "IterableDataset", position: Position, path: Path, column: str
+) -> Iterator[Chunk]:
+    # Until it is read from, a stream that was given a state says that it is at its beginning.
+    before = stream.state_dict() if position is None else position
     if position is not None:
         stream.load_state_dict(position)
-    before = stream.state_dict()
     batches = stream.iter(batch_size=BATCH_ROWS)
     try:
         for table in batches:
-            texts = [text for text in table[column].to_pylist() if text]
+            try:
+                texts = _decoded(table[column])
+            except UnicodeDecodeError as error:
+                raise _invalid(path, column, error) from error
             if texts:
                 yield Chunk(before, texts, [True] * len(texts))
             before = stream.state_dict()
     finally:
         # Left to the garbage collector, it complains when the interpreter ends.
         batches.close()
+
+
+def _decoded(values: Any) -> list[str]:
+    """The texts of a column, where there are any. Raises UnicodeDecodeError: no writer of parquet
+    has to look whether what it calls text is UTF-8."""
+    return [_text(value) for value in values.to_pylist() if value]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else value
+
+
+def _invalid(path: Path, column: str, error: UnicodeDecodeError) -> DataError:
+    """Finds the row, which a stream that was taken up inside of a file does not know."""
+    import pyarrow.parquet
+
+    row = 0
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=[column]):
+            for value in batch.column(column):
+                try:
+                    _text(value.as_py() or "")
+                except UnicodeDecodeError:
+                    return DataError(
+                        f"{path} has no UTF-8 in row {row} (the first is 0) of its column "
+                        f"{column}: {error.reason} {error.object[error.start]:#04x} at byte "
+                        f"{error.start} of the text. Write that text anew, or leave the row out.",
+                        CORRUPT,
+                    )
+                row += 1
+    raise AssertionError(f"{path}: the reader found {error}, and the rows have none")
 
 
 def _stream(path: Path, column: str, scratch: str) -> "IterableDataset":
@@ -110,20 +147,32 @@ def _check(path: Path, column: str) -> int:
 
     with pyarrow.parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
-        if column not in schema.names:
+        number = schema.names.count(column)
+        if number != 1:
+            what = f"{number} columns {column}" if number else f"no column {column}"
             raise DataError(
-                f"{path} has no column {column}; it has {', '.join(schema.names)}. Set "
+                f"{path} has {what}; it has {listed([shown(name) for name in schema.names])}. Set "
                 "CUSTOM_TEXT_COLUMN to the one with the text.",
                 USAGE,
             )
         kind = schema.field(column).type
-        if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+        if not _is_text(kind):
             raise DataError(
                 f"The column {column} of {path} is no text but {kind}. Set CUSTOM_TEXT_COLUMN to "
                 "the one with the text.",
                 USAGE,
             )
         return file.metadata.num_rows
+
+
+def _is_text(kind: Any) -> bool:
+    """Text, bytes of text, or categories of these, in whatever layout the writer has chosen."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    tests = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
+    return any(getattr(types, f"is_{name}")(kind) for name in tests)
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gpt2.datasets.documents import CHUNK_CHARACTERS, Chunk, Position
-from gpt2.datasets.errors import CORRUPT, DataError, reading_failed
+from gpt2.datasets.errors import reading_failed
+from gpt2.datasets.marks import UTF8_MARK, decoded
 
 _VISIBLE = range(0x21, 0x7F)
 
@@ -31,7 +32,7 @@ def read_plain(path: Path, position: Position) -> Iterator[Chunk]:
                     start, rest = start + cut, rest[cut:]
     except OSError as error:
         raise reading_failed(error, path) from error
-    if rest:
+    if rest and not (start == 0 and rest == UTF8_MARK):
         yield _chunk(path, start, rest)
 
 
@@ -45,20 +46,4 @@ def _last_cut(data: bytes, begin: int) -> int:
 
 
 def _chunk(path: Path, start: int, data: bytes) -> Chunk:
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise not_text(path, f"a zero byte at {start + zero}")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"the byte {data[error.start]:#04x} at {start + error.start}"
-        raise not_text(path, what) from error
-    return Chunk(start, [text], [start == 0])
-
-
-def not_text(path: Path, what: str) -> DataError:
-    """The sentence for a file that is not what it should be."""
-    return DataError(
-        f"{path} is not UTF-8 text: it has {what}. Convert it (`iconv -t UTF-8`) or move it away.",
-        CORRUPT,
-    )
+    return Chunk(start, [decoded(path, data, start)], [start == 0])

@@ -17,7 +17,8 @@ from gpt2.datasets.shards import open_shard
 from lib.files import write_atomic
 
 PROGRESS_NAME = "progress.json"
-SCHEMA = 1
+# Of 1 the place may be wrong: behind two interruptions of one parquet file it was its beginning.
+SCHEMA = 2
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Tiny Shakespeare (Karpathy 2015): 1,115,394 bytes of plays, by GPT-2 BPE or by character."""
 
-from gpt2.datasets.corpus import Corpus, Material, Request
+from gpt2.datasets.corpus import Corpus, Forecast, Material, Request
 from gpt2.datasets.download import Progress, Resource, fetch
 from gpt2.datasets.errors import reading_failed
 from gpt2.datasets.tokenizers import (
@@ -25,6 +25,11 @@ class Shakespeare(Corpus):
         self._by_character = by_character
         tokens = "65 characters" if by_character else "GPT-2 BPE"
         self.description = f"tiny Shakespeare, 1.1 MB, {tokens}; downloaded"
+
+    def forecast(self, request: Request) -> Forecast:
+        if self._by_character:
+            return Forecast(1_003_854, TEXT.size)
+        return Forecast(301_966, TEXT.size + GPT2_MERGES.size)
 
     def load(self, request: Request, progress: Progress) -> Material:
         path = fetch(TEXT, request.cache, request.mirror, progress)

@@ -19,5 +19,6 @@ TINYSTORIES = HubCorpus(
         documents=2_119_719,
         tokens=470_000_000,
         download_bytes=1_000_775_442,
+        train_files=4,
     ),
 )

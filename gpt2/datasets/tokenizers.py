@@ -6,6 +6,8 @@ it is not needed. tiktoken does the encoding; it is given the vocabulary and so 
 on the network.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +23,16 @@ GPT2_EOT = 50256
 # Radford et al. 2019 split text with this pattern before merging; possessive quantifiers, which
 # find the same pieces, keep the search linear on long runs of blanks.
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+
+# The engine that searches with it keeps a place on its stack for each character of a run of blanks
+# that something follows, and has room for a million. Such a run is cut before its last character,
+# which is where the pattern cuts it: what comes before is a piece of its own, also where it ends
+# the text. So the tokens are those of the whole. `\s` of that engine is the property White_Space;
+# Python's has four more characters.
+LONGEST_RUN = 400_000
+_BLANKS = "".join(map(chr, (*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B))))
+_BLANKS += "\u2028\u2029\u202f\u205f\u3000"
+_REST_OF_RUN = re.compile(f"[{_BLANKS}]*+")
 
 # The name in a mirror is the one that tiktoken gives the file in its own cache: SHA-1 of the URL.
 GPT2_MERGES = Resource(
@@ -150,13 +162,37 @@ class GPT2Tokenizer:
 
     def encode(self, text: str) -> Tokens:
         # No list of Python's numbers in between, which would hold up the other threads.
-        return self._encoding.encode_to_numpy(text, disallowed_special=()).astype(TOKEN)
+        parts = [
+            self._encoding.encode_to_numpy(part, disallowed_special=()).astype(TOKEN)
+            for part in parts_between_runs(text)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def count_bytes(self, tokens_N: Tokens) -> int:
         return int(self._sizes[tokens_N].sum())
 
     def decode(self, tokens_N: Tokens) -> str:
         return self._encoding.decode(tokens_N.tolist())
+
+
+def parts_between_runs(text: str) -> Iterator[str]:
+    """The text in parts whose tokens are the tokens of the whole, with no long run of blanks that
+    something follows; at least one part."""
+    begin = end = 0
+    # A run of that length has one of these places, so no other is looked at.
+    for place in range(LONGEST_RUN - 1, len(text), LONGEST_RUN):
+        if place < end or text[place] not in _BLANKS:
+            continue
+        before = text[max(place - LONGEST_RUN, 0) : place]
+        start = place - len(before) + len(before.rstrip(_BLANKS))
+        rest = _REST_OF_RUN.match(text, place)
+        assert rest is not None
+        end = rest.end()
+        if end - start >= LONGEST_RUN and end < len(text):
+            yield text[begin:start]
+            yield text[start : end - 1]
+            begin = end - 1
+    yield text[begin:]
 
 
 def tokenizer_of(info: TokenizerInfo, cache: Path, mirror: str, progress: Progress) -> Tokenizer:

@@ -21,6 +21,7 @@ WIKITEXT = HubCorpus(
         documents=28_475,
         tokens=118_000_000,
         download_bytes=314_733_787,
+        train_files=2,
         files=(
             Remote(
                 f"{_FOLDER}/train-00000-of-00002.parquet",

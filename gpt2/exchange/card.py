@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from gpt2.exchange.config import version_needed
 from gpt2.exchange.layouts import layout_of
 from gpt2.model import GPT
 from gpt2.shape import architecture_name
@@ -53,6 +54,13 @@ def card(
         "validation loss": "not measured" if loss is None else f"{loss:.4f} nats a token",
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
+    since = version_needed(shape, layout_of(shape))
+    needed = (
+        f"Needs transformers {since} or newer: an older one passes over a part of the model "
+        "without a word, and what it loads is another model.\n\n"
+        if since is not None
+        else ""
+    )
     listed = f"\n    {characters!r}\n" if characters is not None else ""
     return f"""---
 library_name: transformers
@@ -68,7 +76,7 @@ Trained and exported by bitterbench.
 {table}
 All weights are float32; pruned ones are zeros in dense matrices.
 
-    from transformers import AutoModelForCausalLM
+{needed}    from transformers import AutoModelForCausalLM
     model = AutoModelForCausalLM.from_pretrained("this folder")
 
 Tokens: {_TOKENS[tokenizer]}

@@ -29,6 +29,12 @@ ACTIVATION_NAMES = {
     "leaky-relu": ("leaky_relu",),
 }
 
+# The first version of transformers that reads all of a LlamaForCausalLM: before it rope_theta was
+# passed over in silence, and before the second the biases of the feed-forward were, so an older
+# version loads another model without a word.
+_LLAMA_SINCE = "4.33.0"
+_LLAMA_WITH_BIASES_SINCE = "4.41.0"
+
 # A file of the model without its head holds the same, but for a head of its own.
 _CLASSES = LAYOUTS | {"GPT2Model": GPT2, "LlamaModel": LLAMA}
 
@@ -248,6 +254,13 @@ def _not_built(*found: tuple[str, object, object]) -> list[str]:
     ]
 
 
+def version_needed(shape: Shape, layout: Layout) -> str | None:
+    """The oldest transformers that loads this model and not another one; None: any."""
+    if layout is GPT2:
+        return None
+    return _LLAMA_WITH_BIASES_SINCE if shape.bias else _LLAMA_SINCE
+
+
 def config_of(shape: Shape, layout: Layout, eot: int | None) -> dict[str, Any]:
     """The config.json of a model of ours. eot: the token that ends a text, if there is one."""
     common = {
@@ -269,6 +282,8 @@ def config_of(shape: Shape, layout: Layout, eot: int | None) -> dict[str, Any]:
         assert shape.activation is not None
         return common | {
             "n_positions": shape.block_size,
+            # The same under OpenAI's own name, which llama.cpp reads.
+            "n_ctx": shape.block_size,
             "n_embd": shape.n_embd,
             "n_layer": shape.n_layer,
             "n_head": shape.n_head,
@@ -283,6 +298,7 @@ def config_of(shape: Shape, layout: Layout, eot: int | None) -> dict[str, Any]:
             "reorder_and_upcast_attn": False,
         }
     return common | {
+        "transformers_version": version_needed(shape, layout),
         "max_position_embeddings": shape.block_size,
         "hidden_size": shape.n_embd,
         "num_hidden_layers": shape.n_layer,

@@ -5,6 +5,7 @@ string with a prompt declares one of
 
     Type: float in (0, 10]       interval; ( ) open, [ ] closed end, `inf` at an open end
     Type: name                   [A-Za-z0-9][A-Za-z0-9._+-]*        (or `name or empty`)
+    Type: line                   one line of any characters                 (or `line or empty`)
     Type: path                   one line, no quotes, no control characters  (or `path or empty`)
     Type: integers in [1, 64]    one or more whole numbers, `1,8,32`, each once; closed ends
     Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
@@ -13,6 +14,7 @@ string with a prompt declares one of
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +24,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _INTERVAL = re.compile(r"float in ([(\[])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([)\]])")
 _INTEGERS = re.compile(r"integers in \[([0-9]+), ([0-9]+)\]")
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
+# Categories of Unicode: control characters, halves of pairs, and what ends a line or a paragraph.
+_NOT_IN_LINE = {"Cc", "Cs", "Zl", "Zp"}
 _NOT_IN_PATH = re.compile(r"[\x00-\x1f\x7f\"'`]")
 
 
@@ -30,7 +34,7 @@ class StringType:
     """A declared type; `declaration` is the text after `Type:`."""
 
     declaration: str
-    base: Literal["float", "name", "path", "sweep", "variations", "integers"]
+    base: Literal["float", "name", "line", "path", "sweep", "variations", "integers"]
     may_be_empty: bool = False
     low: float = -math.inf
     high: float = math.inf
@@ -51,6 +55,8 @@ class StringType:
             return self._integers_complaint(text)
         if self.base == "name" and not NAME.fullmatch(text):
             return "is no name (letters, digits and . _ + -, beginning with a letter or digit)"
+        if self.base == "line" and not _NOT_IN_LINE.isdisjoint(map(unicodedata.category, text)):
+            return "is not one line of text (no control characters)"
         if self.base == "path" and (_NOT_IN_PATH.search(text) or text != text.strip()):
             return "is no path (one line, no quotes, no spaces at its ends)"
         return None
@@ -79,11 +85,9 @@ class StringType:
 
 def parse_string_type(declaration: str) -> StringType | None:
     """The type that a `Type:` line declares, or None if it is malformed."""
-    if declaration in ("name", "path"):
-        return StringType(declaration, "name" if declaration == "name" else "path")
-    if declaration in ("name or empty", "path or empty"):
-        base: Literal["name", "path"] = "name" if declaration.startswith("name") else "path"
-        return StringType(declaration, base, may_be_empty=True)
+    for base in ("name", "line", "path"):
+        if declaration in (base, f"{base} or empty"):
+            return StringType(declaration, base, may_be_empty=declaration != base)
     if declaration == "sweep":
         return StringType(declaration, "sweep")
     if declaration == "variations":

@@ -9,7 +9,9 @@ from scripts.kconfig import cli
 def main(argv: list[str]) -> None:
     cli.parser(__doc__).parse_args(argv)
     _, configuration = cli.current(cli.tree_here())
-    write_atomic(Path("defconfig"), configuration.minimal_text())
+    # The first line lets `make clean` tell it from a file of the user's own.
+    header = "# Written by `make savedefconfig`; begin it with what it is for\n"
+    write_atomic(Path("defconfig"), header + configuration.minimal_text())
     print("defconfig written; copy it to defconfigs/NAME to keep it")
 
 

@@ -40,10 +40,19 @@ endif
 # It takes in the other sets; how each is installed stands in setup.mk.
 $(VENV)/installed-dev: $(wildcard requirements-*.txt)
 
+# The first line of a file that was generated here; a file of that name without it is somebody's own.
+made_here := ^\# (Generated from \.config|Written by .make savedefconfig|bitterbench configuration, generated|run .* copy this file to \.config )
+delete_made_here = @for file in $(1); do \
+  if head -n 1 "$$file" 2>/dev/null | grep -qE '$(made_here)'; then rm -f "$$file"; \
+  elif [ -e "$$file" ]; then echo "$$file stays: its first line is not of a file that was made here"; \
+  fi; done
+
 .PHONY: clean mrproper distclean
 clean: ## Delete caches and generated files, but not .config, results or data
-	@rm -rf defconfig config.py .pytest_cache .ruff_cache .hypothesis
-	@find lib gpt2 scripts $(wildcard tests) -name __pycache__ -type d -prune -exec rm -rf {} +
+	$(call delete_made_here,defconfig config.py)
+	@rm -rf .pytest_cache .ruff_cache .hypothesis
+	@find lib gpt2 scripts $(wildcard tests) -path '*/__pycache__/*.pyc' -delete
+	@find lib gpt2 scripts $(wildcard tests) -name __pycache__ -type d -empty -delete
 
 mrproper distclean: clean ## The same and .config; never results or data
-	@rm -f .config .config.old
+	$(call delete_made_here,.config .config.old)

@@ -11,6 +11,11 @@ ORDER_TEST = (
     "tests/gpt2/datasets/test_sampler.py::test_the_order_of_several_files_is_that_of_one_sort"
 )
 STREAMS = "tests/gpt2/datasets/test_streams.py"
+TOKENIZERS = "gpt2/datasets/tokenizers.py"
+RUNS_TEST = (
+    "tests/gpt2/datasets/test_tokenizers.py::"
+    "test_parts_between_long_runs_of_blanks_have_the_tokens_of_the_whole"
+)
 STAMP_TESTS = "tests/gpt2/datasets/test_stamps.py"
 
 DATA = (
@@ -120,6 +125,14 @@ DATA = (
         test=f"{STREAMS}::test_nothing_that_is_done_is_tokenised_again",
     ),
     Mutant(
+        mechanism="resumed preparation: a position in parquet that was taken up is where it was",
+        defect="the stream is asked, which says the beginning of the file",
+        file="gpt2/datasets/parquet.py",
+        original="before = stream.state_dict() if position is None else position",
+        replacement="before = stream.state_dict()",
+        test="tests/gpt2/datasets/test_parquet.py::test_rows_of_parquet",
+    ),
+    Mutant(
         mechanism="disk: what cannot fit is refused before it begins",
         defect="it is found out hours later",
         file="gpt2/datasets/forecast.py",
@@ -160,5 +173,95 @@ DATA = (
         original="if is_settled and stamp ==",
         replacement="if stamp ==",
         test=f"{STAMP_TESTS}::test_what_was_written_just_now_gets_no_stamp",
+    ),
+    Mutant(
+        mechanism="text in parts: a long run of blanks is cut before its last character",
+        defect="behind it, so a word loses the blank that belongs to it",
+        file=TOKENIZERS,
+        original="yield text[start : end - 1]\n            begin = end - 1",
+        replacement="yield text[start:end]\n            begin = end",
+        test=RUNS_TEST,
+    ),
+    Mutant(
+        mechanism="text in parts: a blank is what tiktoken's engine takes for one",
+        defect="what Python does, four characters more",
+        file=TOKENIZERS,
+        original='_BLANKS += "\\u2028',
+        replacement='_BLANKS += "\\x1c\\x1d\\x1e\\x1f\\u2028',
+        test=RUNS_TEST,
+    ),
+    Mutant(
+        mechanism="a user's folder: a suffix counts in any case",
+        defect="BIG.TXT is no text",
+        file="gpt2/datasets/folders.py",
+        original="return name.lower().endswith(tuple(suffixes))",
+        replacement="return name.endswith(tuple(suffixes))",
+        test="tests/gpt2/datasets/test_folders.py::"
+        "test_every_file_counts_or_is_left_out_for_a_reason",
+    ),
+    Mutant(
+        mechanism="a user's folder: what is left out is said",
+        defect="nobody hears of it",
+        file="gpt2/datasets/custom.py",
+        original="for line in left_out_lines(root, found):\n            progress(line)",
+        replacement="",
+        test="tests/gpt2/datasets/test_custom.py::test_what_is_left_out_and_what_is_empty_is_said",
+    ),
+    Mutant(
+        mechanism="a byte-order mark is no text",
+        defect="it is the first character",
+        file="gpt2/datasets/marks.py",
+        original="return text.removeprefix(MARK) if start == 0 else text",
+        replacement="return text",
+        test="tests/gpt2/datasets/test_marks.py::test_the_mark_of_utf_8_is_no_text",
+    ),
+    Mutant(
+        mechanism="JSON: a key that stands twice is refused",
+        defect="the last one counts",
+        file="gpt2/datasets/lines.py",
+        original="if len(found) > 1:",
+        replacement="if False:",
+        test="tests/gpt2/datasets/test_lines.py::test_a_bad_line_is_named_with_its_offset",
+    ),
+    Mutant(
+        mechanism="documents: JSON by another name is refused",
+        defect="its braces and keys are the text",
+        file="gpt2/datasets/custom_documents.py",
+        original="elif is_json(_head(path)):",
+        replacement="elif False:",
+        test="tests/gpt2/datasets/test_custom_documents.py::"
+        "test_json_that_is_not_named_so_is_no_text",
+    ),
+    Mutant(
+        mechanism="deleting: only a name of ours is ours",
+        defect="all that lies in our folder goes",
+        file="lib/made.py",
+        original="if fits and is_ours(path):",
+        replacement="if True:",
+        test="tests/scripts/test_clean.py::test_a_note_beside_our_files_stays_and_is_named",
+    ),
+    Mutant(
+        mechanism="deleting: a link goes, not what it points to",
+        defect="a link is taken for the folder",
+        file="lib/made.py",
+        original="if place.is_symlink() or not place.is_dir():",
+        replacement="if not place.is_dir():",
+        test="tests/lib/test_made.py::test_a_link_goes_and_never_what_it_points_to",
+    ),
+    Mutant(
+        mechanism="deleting: a dataset of ours bears a mark of ours",
+        defect="every folder of DATA_DIR is taken for one",
+        file="gpt2/datasets/made.py",
+        original="if _is_prepared(path) else None",
+        replacement="",
+        test="tests/scripts/test_clean.py::test_yes_deletes_what_is_ours_and_keeps_what_is_not",
+    ),
+    Mutant(
+        mechanism="headers of defconfigs: the numbers in their words are compared as well",
+        defect="only the line of the plan is",
+        file="scripts/kconfig/header.py",
+        original="for said, truth in _contradicted(text, known)",
+        replacement="for said, truth in ()",
+        test="tests/scripts/kconfig/test_header.py::test_words_that_contradict_the_plan_are_found",
     ),
 )

@@ -160,4 +160,12 @@ EXCHANGE = (
         replacement="_KEPT_FACTS = ()",
         test=f"{RUN_TESTS}::test_a_continued_run_does_not_look_for_the_folder",
     ),
+    Mutant(
+        mechanism="export: the version of transformers that reads the biases of LLaMA is written",
+        defect="the one that reads rope_theta, which passes over them",
+        file=CONFIG,
+        original="return _LLAMA_WITH_BIASES_SINCE if shape.bias else _LLAMA_SINCE",
+        replacement="return _LLAMA_SINCE",
+        test="tests/gpt2/exchange/test_config.py::test_the_version_that_a_model_needs_is_written",
+    ),
 )

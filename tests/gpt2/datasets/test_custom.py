@@ -19,8 +19,8 @@ def request_for(tmp_path):
     return make
 
 
-def load(request):
-    return Custom().load(request, lambda line: None)
+def load(request, told=None):
+    return Custom().load(request, (told if told is not None else []).append)
 
 
 def refused(request):
@@ -60,6 +60,40 @@ def test_links_to_files_count_and_links_to_folders_do_not(write_text, request_fo
     (tmp_path / "texts" / "loop").symlink_to(tmp_path / "texts")
     (tmp_path / "texts" / "dangling.txt").symlink_to("nowhere")
     assert load(request_for(tmp_path / "texts")).pieces == ["linked"]
+
+
+def test_what_is_left_out_and_what_is_empty_is_said(write_text, request_for, tmp_path):
+    for name in ("a.txt", "BIG.TXT"):
+        write_text(f"texts/{name}", name)
+    write_text("texts/empty.md", "")
+    write_text("texts/rows.jsonl", '{"text": "a"}\n')
+    told = []
+    assert load(request_for(tmp_path / "texts"), told).pieces == ["BIG.TXT", "a.txt", ""]
+    assert told == [
+        f"left out of {tmp_path / 'texts'}, of another kind: rows.jsonl (14 bytes)",
+        "empty, so nothing of the text: empty.md",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.JSON", "a.ndjson.gz", "a.parquet"])
+def test_documents_are_not_read_as_prose(write_text, request_for, name):
+    error = refused(request_for(write_text(name, '{"text": "a"}\n')))
+    assert error.exit_status == USAGE
+    assert "Set CUSTOM_DOCUMENTS=y to read the texts in them" in str(error)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_pipe_is_not_waited_for(tmp_path, is_streamed):
+    os.mkfifo(tmp_path / "pipe")
+    error = refused(
+        Request(
+            *("custom", tmp_path, "", str(tmp_path / "pipe"), "bytes"),
+            custom_documents=is_streamed,
+            custom_text_column="text",
+        )
+    )
+    assert error.exit_status == USAGE
+    assert "neither a file nor a folder" in str(error)
 
 
 @pytest.mark.parametrize("name", ["bytes", "char"])

@@ -54,7 +54,9 @@ def test_files_of_all_kinds_in_the_order_of_their_names(source):
     told = []
     dataset = prepared(source, told)
     assert text_of(dataset) == "".join(f"\ndocument {number}" for number in range(300))
-    assert "1 text files beside the documents" in told[0]
+    assert told[0] == f"left out of {source}, of another kind: README.md (14 bytes)"
+    size = (source / "a.jsonl.gz").stat().st_size
+    assert f"reading as JSON: 1 files, {size:,} bytes" in told
     size = sum(text_bytes(path, "text") for path in source.rglob("*.parquet"))
     size += (source / "a.jsonl.gz").stat().st_size
     assert len(dataset.validation) == size // 10
@@ -79,6 +81,46 @@ def test_text_files_are_documents_where_there_is_nothing_else(tmp_path):
 def test_one_file_of_any_kind(source):
     path = source / "b.parquet"
     assert text_of(prepared(path)).startswith("\ndocument 100\ndocument 101")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["A.NDJSON", "a.json", "a.Json.GZ", "a.jsonl.ZST", "b/C.PARQUET", "b/c.ndjson.gz"],
+)
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_a_name_says_in_any_case(tmp_path, name, is_folder):
+    path = tmp_path / "in" / name
+    path.parent.mkdir(parents=True)
+    texts = [f"document {number}" for number in range(50)]
+    if name.endswith("PARQUET"):
+        pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path)
+    else:
+        data = "".join(json.dumps({"n": 1, "text": text}) + "\n" for text in texts).encode()
+        if name.endswith(("gz", "GZ")):
+            data = gzip.compress(data)
+        if name.endswith("ZST"):
+            data = pyarrow.compress(data, codec="zstd", asbytes=True)
+        path.write_bytes(data)
+    given = tmp_path / "in" if is_folder else path
+    assert text_of(prepared(given)) == "".join(f"\n{text}" for text in texts)
+
+
+@pytest.mark.parametrize("name", ["corpus", "corpus.txt", "corpus.data"])
+@pytest.mark.parametrize("content", ['{"text": "a"}\n' * 50, '[{"text": "a"}]', '{\n "text": 1}'])
+def test_json_that_is_not_named_so_is_no_text(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content)
+    error = refused(path)
+    assert error.exit_status == USAGE
+    assert f"{path} begins like JSON and is not named so. Rename it to corpus.jsonl" in str(error)
+
+
+def test_what_describes_a_data_set_is_no_document(source):
+    for name in ("dataset_infos.json", "deep/state.json"):
+        (source / name).write_text('{"splits": 1}')
+    told = []
+    assert len(text_of(prepared(source, told))) > 3000
+    assert "deep/state.json (13 bytes)" in told[0]
 
 
 def test_gpt2_has_an_end_of_text_before_each(source, gpt2, real_mirror):

@@ -63,6 +63,67 @@ def test_empty_rows_are_left_out(tmp_path):
     assert list(read_parquet(empty, None, "text", tmp_path)) == []
 
 
+TEXTS = ["a", None, "", "w\u00f6rld \U0001f600", "b"] * 40
+BYTES = [None if text is None else text.encode() for text in TEXTS]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pyarrow.array(TEXTS, pyarrow.large_string()),
+        pyarrow.array(TEXTS, pyarrow.string_view()),
+        pyarrow.array(TEXTS).dictionary_encode(),
+        pyarrow.array(BYTES, pyarrow.binary()),
+        pyarrow.array(BYTES, pyarrow.large_binary()),
+        pyarrow.array(BYTES, pyarrow.binary_view()),
+        pyarrow.array(BYTES).dictionary_encode(),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_text_in_every_layout_that_writers_choose(tmp_path, values):
+    path = write_parquet(tmp_path / "A.PARQUET", values, 64, column="page content \u672c")
+    texts = [text for text in TEXTS if text]
+    check_positions(lambda place: read_parquet(path, place, "page content \u672c", tmp_path), texts)
+    assert text_bytes(path, "page content \u672c") > 0
+
+
+def spoilt(kind):
+    """One text that is no UTF-8, which pyarrow writes as it is."""
+    offsets = pyarrow.array([0, 3], pyarrow.int32()).buffers()[1]
+    bad = pyarrow.Array.from_buffers(
+        pyarrow.string(), 1, [None, offsets, pyarrow.py_buffer(b"a\xffb")]
+    )
+    values = pyarrow.concat_arrays([pyarrow.array(["fine"] * 399), bad, pyarrow.array(["fine"])])
+    return values.dictionary_encode() if kind == "dictionary" else values.cast(kind)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "binary", "dictionary"])
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_a_text_that_is_no_utf_8_is_named_with_its_row(tmp_path, kind, is_resumed):
+    path = write_parquet(tmp_path / "part-1.parquet", spoilt(kind), 100)
+    position = None
+    if is_resumed:
+        chunks = read_parquet(path, None, "text", tmp_path)
+        position = [next(chunks) for _ in range(2)][1].position
+        chunks.close()
+    with pytest.raises(DataError, match=r"part-1\.parquet has no UTF-8 in row 399 ") as caught:
+        list(read_parquet(path, position, "text", tmp_path))
+    assert caught.value.exit_status == CORRUPT
+    assert "of its column text: invalid start byte 0xff at byte 1" in str(caught.value)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = [pyarrow.array(["a"]), pyarrow.array(["b"]), pyarrow.array(["c"])]
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_arrays(columns, names=["text", "text", "body"]), path
+    )
+    with pytest.raises(DataError, match="has 2 columns text; it has text, text, body") as caught:
+        list(read_parquet(path, None, "text", tmp_path))
+    assert caught.value.exit_status == USAGE
+    assert texts_of(read_parquet(path, None, "body", tmp_path)) == ["c"]
+
+
 def test_a_missing_or_wrong_column_is_told(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", ["a"], column="content")
     for column, what in (("text", "has no column text; it has content, id"), ("id", "is no text")):

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt2.datasets import tokenizers
 from gpt2.datasets.errors import CORRUPT, USAGE, DataError
 from gpt2.datasets.manifest import TokenizerInfo
 from gpt2.datasets.tokenizers import (
     GPT2_EOT,
+    GPT2_PATTERN,
     ByteTokenizer,
     CharacterTokenizer,
     GPT2Tokenizer,
+    parts_between_runs,
     read_merges,
     tokenizer_of,
 )
@@ -166,3 +169,75 @@ def test_gpt2_is_made_from_the_cache_or_the_mirror(real_mirror, tmp_path):
 def test_an_unknown_tokenizer_is_refused(name, tmp_path):
     with pytest.raises(DataError, match=f"no tokenizer {name}"):
         tokenizer_of(TokenizerInfo(name, 5, None), tmp_path, "/none", print)
+
+
+# U+001C to U+001F are blanks to Python and not to tiktoken's engine.
+blank_runs = st.lists(
+    st.one_of(
+        st.sampled_from(["a", "'s", "1", ".", "\x1c", "\x1f", "\u4f60"]),
+        st.text(" \n\t\u00a0\u3000\u0085\u2028\x1c", min_size=1, max_size=12),
+    ),
+    max_size=12,
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """tiktoken itself with GPT-2's pattern, and merges that show where it cuts."""
+    import tiktoken
+
+    merges = [*(bytes([byte]) for byte in range(256)), b"  ", b"    ", b"\n\n", b" \n", b" a"]
+    merges += [
+        b"\n ",
+        b"\t\t",
+        b" .",
+        b"\x1c ",
+        b" \x1c",
+        b"\xe3\x80",
+        b"\xe3\x80\x80",
+        b"\xc2\xa0",
+    ]
+    ranks = {token: rank for rank, token in enumerate(merges)}
+    return tiktoken.Encoding("t", pat_str=GPT2_PATTERN, mergeable_ranks=ranks, special_tokens={})
+
+
+@settings(deadline=None, max_examples=300)
+@given(blank_runs, st.integers(1, 6))
+def test_parts_between_long_runs_of_blanks_have_the_tokens_of_the_whole(engine, text, longest):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizers, "LONGEST_RUN", longest)
+        parts = list(parts_between_runs(text))
+    assert "".join(parts) == text
+    found = [token for part in parts for token in engine.encode_ordinary(part)]
+    assert found == engine.encode_ordinary(text)
+    blanks = tokenizers._BLANKS
+    assert all(part.rstrip(blanks) == "" or not _has_run(part, longest + 1) for part in parts)
+
+
+def _has_run(text, length):
+    """Whether blanks, so many and more, stand before something else."""
+    stripped = text.rstrip(tokenizers._BLANKS)
+    run = 0
+    for character in stripped:
+        run = run + 1 if character in tokenizers._BLANKS else 0
+        if run >= length:
+            return True
+    return False
+
+
+def test_the_blanks_are_those_of_the_engine(engine):
+    import tiktoken
+
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    only = tiktoken.Encoding("b", pat_str=r"\s", mergeable_ranks=ranks, special_tokens={})
+    found = [chr(code) for code in range(0x3100) if only.encode_ordinary(chr(code))]
+    assert "".join(found) == tokenizers._BLANKS
+
+
+@pytest.mark.parametrize("run", [" ", "\n", " \n", "\u3000"])
+def test_a_run_that_the_engine_has_no_room_for(engine, run):
+    text = f"some text{run * 1_100_000}and the rest"
+    with pytest.raises(ValueError, match="stack"):
+        engine.encode(text, disallowed_special=())
+    parts = list(parts_between_runs(text))
+    assert "".join(engine.decode(engine.encode_ordinary(part)) for part in parts) == text

@@ -6,6 +6,7 @@ import pytest
 
 from gpt2.components.activation import ACTIVATIONS
 from gpt2.components.normalization import EPSILON as BUILT_EPSILON
+from gpt2.exchange.card import card
 from gpt2.exchange.config import ACTIVATION_NAMES, EPSILON, config_of, read_config
 from gpt2.exchange.errors import ExchangeError
 from gpt2.exchange.layouts import GPT2, LLAMA
@@ -82,6 +83,29 @@ def test_the_configuration_that_the_hub_has_for_gpt2(tmp_path):
     from gpt2.exchange.published import described
 
     assert read_config(write(tmp_path, values)) == described("gpt2")
+
+
+def test_llama_cpp_finds_the_context_under_the_name_that_openai_gave_it():
+    values = config_of(TINY, GPT2, None)
+    assert values["n_ctx"] == values["n_positions"] == TINY.block_size
+
+
+@pytest.mark.parametrize(
+    ("shape", "version"),
+    [("gpt2", None), ("llama", "4.33.0"), ("llama-theta", "4.33.0"), ("llama-biases", "4.41.0")],
+)
+def test_the_version_that_a_model_needs_is_written(shape, version):
+    """transformers 4.40.2 has no mlp_bias in LlamaConfig and 4.41.0 has; so 4.32.1 and 4.33.0 with
+    rope_theta."""
+    layout = GPT2 if shape == "gpt2" else LLAMA
+    values = config_of(models.SHAPES[shape], layout, None)
+    assert values.get("transformers_version") == version
+    page = card("r", "h", SETTINGS, CHECKPOINT, models.made(models.SHAPES[shape]), "bytes", None)
+    assert (f"Needs transformers {version} or newer" in page) == (version is not None)
+
+
+SETTINGS = dict.fromkeys(("DATASET", "OPTIMIZER", "PRUNING_METHOD", "SEED"), "x")
+CHECKPOINT = {"file": "f", "sha256": "0", "step": 1, "tokens": 1, "val_loss": None}
 
 
 def test_rotary_angles_before_and_since_version_5(llama):
