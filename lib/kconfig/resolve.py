@@ -1,6 +1,7 @@
 """Lays layers over one another and checks that what was asked for is what came out.
 
-Precedence: command line > fragment > defconfig or `.config` > default. After each layer the tree is
+Precedence: command line > fragment > defconfig or `.config` > default. A line of a `.config` that
+stands at its default is a default (stored.py). After each layer the tree is
 evaluated, because what a later layer may take away depends on whether it had been there:
 
 - a value that its own layers did not bring about is an error (unmet dependency, range, ...);
@@ -11,39 +12,20 @@ evaluated, because what a later layer may take away depends on whether it had be
 - a value that is still visible but out of range is always an error.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lib.kconfig.diagnose import default_problems, no_member, not_honoured
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request, interpret
-from lib.kconfig.scan import Kind, Layer
-from lib.kconfig.state import Value
+from lib.kconfig.layers import Resolution, is_honoured, is_yes, lay_over
+from lib.kconfig.scan import Layer
+from lib.kconfig.stored import read_state
 
 if TYPE_CHECKING:
     from lib.kconfig.tree import Tree
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """The outcome of some layers; never changed once made.
-
-    requests: the last request for each symbol, without the losers of a choice;
-    honoured: the requests that held after some layer, and the kind of the layer that ended that
-        (None while they hold);
-    overridden: (earlier, later) requests that differ, of which the later counts;
-    dropped: what was legally lost to a later layer, with the reason.
-    """
-
-    requests: Mapping[str, Request] = field(default_factory=dict)
-    honoured: Mapping[str, Kind | None] = field(default_factory=dict)
-    values: Mapping[str, Value] = field(default_factory=dict)
-    overridden: tuple[tuple[Request, Request], ...] = ()
-    dropped: tuple[Problem, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    layers: tuple[Layer, ...] = ()
 
 
 def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = None) -> Resolution:
@@ -56,7 +38,10 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
     for layer in layers:
         requests, problems = interpret(tree, layer)
         found += problems
-        resolution = _lay_over(tree, resolution, layer, requests)
+        if layer.kind == "state" and not resolution.layers:
+            resolution = read_state(tree, layer, requests)
+        else:
+            resolution = lay_over(tree, resolution, layer, requests)
     if not layers and base is None:
         tree.state.apply({})
         resolution = Resolution(values=tree.state.snapshot())
@@ -64,53 +49,11 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
     found += problems
     if found and tree.policy.is_strict:
         raise ConfigError(found)
-    return Resolution(
-        resolution.requests,
-        resolution.honoured,
-        resolution.values,
-        resolution.overridden,
-        tuple(dropped),
-        tuple(sorted(set(found) | set(base.problems if base else ()))),
-        resolution.layers,
+    return replace(
+        resolution,
+        dropped=tuple(dropped),
+        problems=tuple(sorted(set(found) | set(base.problems if base else ()))),
     )
-
-
-def is_honoured(request: Request, value: Value) -> bool:
-    """Whether a symbol has the value that was asked for."""
-    return value.text == request.value
-
-
-def _lay_over(
-    tree: "Tree", below: Resolution, layer: Layer, requests: Mapping[str, Request]
-) -> Resolution:
-    merged = dict(below.requests)
-    honoured = dict(below.honoured)
-    overridden = list(below.overridden)
-    for name, request in requests.items():
-        rivals = [name]
-        group = tree.groups.get(tree.symbols[name].group or "")
-        if group is not None and group.kind == "choice" and request.value == "y":
-            rivals = [rival for rival in group.members if _is_yes(merged.get(rival))] or [name]
-        for rival in rivals:
-            earlier = merged.pop(rival, None)
-            if earlier is not None and (rival != name or earlier.value != request.value):
-                overridden.append((earlier, request))
-        merged.pop(name, None)
-        honoured.pop(name, None)
-        merged[name] = request
-    tree.state.apply({name: request.value for name, request in merged.items()})
-    values = tree.state.snapshot()
-    for name, request in merged.items():
-        if is_honoured(request, values[name]):
-            honoured[name] = None
-        elif name in honoured and honoured[name] is None:
-            honoured[name] = layer.kind
-    layers = (*below.layers, layer)
-    return Resolution(merged, honoured, values, tuple(overridden), layers=layers)
-
-
-def _is_yes(request: Request | None) -> bool:
-    return request is not None and request.value == "y"
 
 
 def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[Problem]]:
@@ -121,7 +64,7 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
     taken: set[str] = set()
     for name, request in resolution.requests.items():
         value = resolution.values[name]
-        if is_honoured(request, value):
+        if is_honoured(tree.symbols[name], request, value):
             if value.is_visible:
                 taken.add(name)
             continue
@@ -133,7 +76,7 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
         is_choice = group is not None and group.kind == "choice"
         if is_choice and group is not None and request.value == "n":
             # Reported once for the choice, and only if no member was asked for.
-            if not any(_is_yes(resolution.requests.get(member)) for member in group.members):
+            if not any(is_yes(resolution.requests.get(member)) for member in group.members):
                 denied.add(group.name)
             continue
         ended_by = resolution.honoured.get(name)

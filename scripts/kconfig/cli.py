@@ -47,10 +47,12 @@ def config_here() -> Path:
 
 
 def current(tree: Tree) -> tuple[Layer, Configuration]:
-    """The present `.config` and what it resolves to; warnings are printed."""
+    """The present `.config` and what it resolves to; warnings and notes are printed."""
     layer = read_config(config_here())
     configuration = tree.resolve([layer])
     warn(configuration.problems)
+    note(configuration.dropped)
+    tell(configuration.notes)
     return layer, configuration
 
 
@@ -58,6 +60,12 @@ def warn(problems: Iterable[Problem]) -> None:
     """Print what KCONFIG_WERROR=0 lets pass."""
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Print what was read otherwise than it is written."""
+    for line in notes:
+        print(f"note: {line}", file=sys.stderr)
 
 
 def note(problems: Iterable[Problem]) -> None:

@@ -179,12 +179,13 @@ def test_a_wish_of_a_defconfig_that_a_fragment_hides_is_an_error(tree, layer):
     assert message.startswith("low:2: MEMORY_GIB=8 wants DEVICE_CUDA || EXPERT")
 
 
-@pytest.mark.parametrize("kind", ["state", "request"])
-def test_an_override_may_hide_what_a_file_asked_for(tree, layer, kind):
+@pytest.mark.parametrize(("kind", "lines"), [("state", [2]), ("request", [2, 3])])
+def test_an_override_may_hide_what_a_file_asked_for(tree, layer, kind, lines):
+    # TF32=y is the default: in a whole `.config` nobody asked for it.
     low = layer("CONFIG_DEVICE_CUDA=y", "CONFIG_MEMORY_GIB=8", "CONFIG_TF32=y", kind=kind)
     configuration = tree.resolve([low, override_layer([("DEVICE", "cpu")])])
     assert configuration.typed().MEMORY_GIB is None
-    assert [problem.line for problem in configuration.dropped] == [2, 3]
+    assert [problem.line for problem in configuration.dropped] == lines
 
 
 def test_a_fragment_may_hide_what_a_whole_config_holds(tree, layer):
@@ -194,11 +195,15 @@ def test_a_fragment_may_hide_what_a_whole_config_holds(tree, layer):
     assert "DTYPE_BFLOAT16=y wants DEVICE_CUDA" in str(configuration.dropped[0])
 
 
-def test_a_select_may_overrule_what_a_whole_config_holds(tree, layer):
-    low = layer("# CONFIG_FUSED is not set", kind="state")
+def test_a_select_may_overrule_what_a_file_holds(tree, layer):
+    low = layer("# CONFIG_FUSED is not set")
     configuration = tree.resolve([low, override_layer([("COMPILE", "y")])])
     assert configuration.typed().FUSED is True
     assert "FUSED=n, but COMPILE selects it" in str(configuration.dropped[0])
+    # In a whole `.config` that line is a default, which moves without a word.
+    low = layer("# CONFIG_FUSED is not set", kind="state")
+    configuration = tree.resolve([low, override_layer([("COMPILE", "y")])])
+    assert (configuration.typed().FUSED, configuration.dropped) == (True, ())
 
 
 @pytest.mark.parametrize("kind", ["state", "request"])
