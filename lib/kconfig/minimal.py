@@ -6,10 +6,11 @@ are can be computed as long as nobody edits the file. Once one line is edited by
 beside it are still at the defaults of before, which are no defaults any more. So a `.config` that
 we write begins with what was asked for, and with a digest of its lines:
 
-    # asked for: CONFIG_ARCH_PRESET_CUSTOM=y
+    # asked for: ARCH_PRESET_CUSTOM y
     # as written: 3f2a90c41b7d6e58
 
-resolve.py reads both again.
+Not in the form of a line, so that a search-and-replace over the file leaves it alone. stored.py
+reads both again.
 """
 
 from typing import TYPE_CHECKING
@@ -33,14 +34,13 @@ def asked_names(raw: "kconfiglib.Kconfig") -> set[str]:
 
 def record_lines(raw: "kconfiglib.Kconfig", body: str) -> list[str]:
     """The comments about a `.config` with this body, for its top; without their comment signs."""
-    asked = [
-        line if line.startswith("CONFIG_") else f"CONFIG_{symbol.name}=n"
-        for symbol in _asked_for(raw)
-        if (line := symbol.config_string.rstrip("\n"))
-    ]
-    lines = [ASKED_PREFIX + line for line in asked]
-    lines.append(WRITTEN_PREFIX + digest_of_lines(body.split("\n")))
-    return [line.removeprefix("# ") for line in lines]
+    asked = []
+    for symbol in _asked_for(raw):
+        line = symbol.config_string.rstrip("\n")
+        value = line.partition("=")[2] if line.startswith("CONFIG_") else "n"
+        asked.append(f"{ASKED_PREFIX}{symbol.name} {value}")
+    digest = WRITTEN_PREFIX + digest_of_lines(body.split("\n"))
+    return [line.removeprefix("# ") for line in (*asked, digest)]
 
 
 def _asked_for(raw: "kconfiglib.Kconfig") -> list["kconfiglib.Symbol"]:

@@ -69,8 +69,9 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
                 taken.add(name)
             continue
         symbol = tree.symbols[name]
-        if request.kind == "state" and value.is_active and not value.is_visible:
-            # Written although hidden: derived at this moment, so the line only reports.
+        was_true = name in resolution.honoured
+        if request.kind == "state" and was_true and value.is_active and not value.is_visible:
+            # Others fix it now, as a preset does; when they no longer do, it holds again.
             continue
         group = tree.groups.get(symbol.group or "")
         is_choice = group is not None and group.kind == "choice"

@@ -37,6 +37,7 @@ Kind = Literal["state", "request", "override"]
 _UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
 _ALMOST_UNSET = re.compile(r"\s*#*\s*CONFIG_([A-Za-z0-9_]+)\s+is\s+not\s+set\W*", re.IGNORECASE)
 _SET = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)")
+_ASKED = re.compile(r"([A-Za-z0-9_]+) (.*)")
 _ALMOST_SET = re.compile(r"\s*(?:export\s+)?(?:CONFIG_)?([A-Za-z0-9_]+)\s*=\s*(.*?)\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -180,7 +181,7 @@ def _record(lines: list[str], label: str) -> tuple[tuple[Assignment, ...] | None
         if line.startswith(WRITTEN_PREFIX):
             digest = line.removeprefix(WRITTEN_PREFIX)
         elif line.startswith(ASKED_PREFIX) and (
-            match := _SET.fullmatch(line.removeprefix(ASKED_PREFIX))
+            match := _ASKED.fullmatch(line.removeprefix(ASKED_PREFIX))
         ):
             found = _value(match[1], match[2], label, number)
             if isinstance(found, Assignment):

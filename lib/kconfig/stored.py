@@ -33,7 +33,8 @@ Requests = Mapping[str, Request]
 def read_state(tree: "Tree", layer: Layer, requests: Requests) -> Resolution:
     """The resolution of a `.config`. requests: what its lines say, checked."""
     if layer.asked is None:
-        return _as_it_stands(tree, layer, requests)
+        found = _as_it_stands(tree, layer, requests)
+        return replace(found, notes=(_unknown(layer),)) if layer.is_generated else found
     remembered, _ = interpret(tree, replace(layer, assignments=layer.asked, problems=()))
     kept = {name: request for name, request in requests.items() if _agrees(remembered, request)}
     written = lay_over(tree, Resolution(), layer, remembered | kept)
@@ -47,7 +48,8 @@ def read_state(tree: "Tree", layer: Layer, requests: Requests) -> Resolution:
     if layer.is_as_written:
         # The options have other defaults now than those that the file was written with.
         return _as_it_stands(tree, layer, requests)
-    below = lay_over(tree, Resolution(), layer, kept)
+    # What an edit hides was there before it, and is dropped as by any later layer.
+    below = replace(written, requests=kept)
     edited = _without(lay_over(tree, below, layer, edits), requests)
     return replace(edited, overridden=(), layers=(layer,), notes=_moved(tree, layer, edited))
 
@@ -80,6 +82,14 @@ def _without(resolution: Resolution, requests: Requests) -> Resolution:
 def _agrees(remembered: Requests, request: Request) -> bool:
     then = remembered.get(request.name)
     return then is not None and then.value == request.value
+
+
+def _unknown(layer: Layer) -> str:
+    """The note on a file of an earlier version, in which an edit cannot be told."""
+    return (
+        f"{layer.label} does not say what was asked for when it was written, so every line that "
+        "is not at its default counts as asked for. `make olddefconfig` records them."
+    )
 
 
 def _moved(tree: "Tree", layer: Layer, edited: Resolution) -> tuple[str, ...]:
