@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from lib.kconfig.diagnose import default_problems, no_member, not_honoured
 from lib.kconfig.errors import ConfigError, Problem
+from lib.kconfig.freed import lay_freely
 from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request, interpret
 from lib.kconfig.layers import Resolution, is_honoured, is_yes, lay_over
@@ -40,6 +41,8 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
         found += problems
         if layer.kind == "state" and not resolution.layers:
             resolution = read_state(tree, layer, requests)
+        elif layer.kind == "override":
+            resolution = lay_freely(tree, resolution, layer, requests)
         else:
             resolution = lay_over(tree, resolution, layer, requests)
     if not layers and base is None:

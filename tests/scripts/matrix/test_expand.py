@@ -138,8 +138,8 @@ def test_a_variation_that_changes_nothing_is_the_same_run(configure):
 
 
 def test_a_variation_that_cannot_be_is_refused(configure):
-    with pytest.raises(ValueError, match="BIAS=n wants ARCH_PRESET_CUSTOM"):
-        expand(configure(**DENSE | {"VARIATIONS": "BIAS=n"}))
+    with pytest.raises(ValueError, match="N_LAYER=3 wants MODEL_CUSTOM"):
+        expand(configure(**DENSE | {"MODEL": "gpt2", "VARIATIONS": "N_LAYER=3"}))
 
 
 def test_presets_that_fix_the_same_are_one_run(configure):
