@@ -60,6 +60,29 @@ def total_steps(config: Mapping[str, Any], train_tokens: int | None) -> int | No
     return extended(steps, config["EXTRA_ITERATIONS_PCT"])
 
 
+# WARMUP_STEPS where WARMUP_PCT says how long the warm-up is.
+BY_SHARE = -1
+
+
+def warmup_steps(config: Mapping[str, Any], steps: int) -> int:
+    """Steps over which the learning rate rises, in a run of so many."""
+    if config["WARMUP_STEPS"] != BY_SHARE:
+        return config["WARMUP_STEPS"]
+    return steps * config["WARMUP_PCT"] // 100
+
+
+def settled_warmup(config: Mapping[str, Any]) -> dict[str, str]:
+    """The assignment that says a run's warm-up in steps; none where the configuration does.
+
+    A run is identified by what it computes, and the share of a known length is a number of steps.
+    Epochs have no length before their data are prepared: such a run keeps the share.
+    """
+    steps = total_steps(config, None)
+    if steps is None or config["WARMUP_STEPS"] != BY_SHARE:
+        return {}
+    return {"WARMUP_STEPS": str(warmup_steps(config, steps))}
+
+
 def extended(number: int, percent: int) -> int:
     """`number` and so many per cent more, rounded half up: 10,000 and 21 give 12,100."""
     return (number * (100 + percent) + 50) // 100
@@ -81,11 +104,10 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
             f"MIN_LR={config['MIN_LR']:g} exceeds LEARNING_RATE={config['LEARNING_RATE']:g}; "
             "lower MIN_LR or set DECAY_LR=n"
         )
-    warmup = config["WARMUP_STEPS"]
-    if steps is not None and warmup >= steps:
+    if steps is not None and (warmup := warmup_steps(config, steps)) >= steps:
         problems.append(
             f"WARMUP_STEPS={warmup} leaves none of the {steps} steps for the peak learning rate; "
-            f"set WARMUP_STEPS below {steps}"
+            f"set WARMUP_STEPS below {steps}, or to -1 for WARMUP_PCT of the steps"
         )
     extra = config["EXTRA_BATCH_PCT"]
     if extra and micro_batch(config) == config["BATCH_SIZE"]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gpt2.banner import ExpectedFacts, HardwareFacts, ModelFacts, RunFacts, TrainingFacts
-from gpt2.budget import micro_batch, tokens_per_step
+from gpt2.budget import micro_batch, tokens_per_step, warmup_steps
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
 from gpt2.model import GPT
@@ -104,7 +104,7 @@ def run_facts(
             epochs=tokens / len(dataset.train),
             train_tokens=len(dataset.train),
             optimizer=settings["OPTIMIZER"],
-            schedule=schedule_text(settings),
+            schedule=schedule_text(settings, steps),
             pruning=pruning,
         ),
         hardware=HardwareFacts(
@@ -162,9 +162,9 @@ def _architecture(settings: Mapping[str, Any], model: GPT) -> str:
     return name if settings["ARCHITECTURE"] == "vanilla" else f"{name}, step {label}"
 
 
-def schedule_text(settings: Mapping[str, Any]) -> str:
-    """The learning rate over the run, for people."""
-    warmup = settings["WARMUP_STEPS"]
+def schedule_text(settings: Mapping[str, Any], steps: int) -> str:
+    """The learning rate over a run of so many steps, for people."""
+    warmup = warmup_steps(settings, steps)
     parts = [f"{settings['LEARNING_RATE']:g}"]
     parts.append(f"{warmup:,} steps of warm-up" if warmup else "no warm-up")
     parts.append(f"cosine to {settings['MIN_LR']:g}" if settings["DECAY_LR"] else "then constant")

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gpt2.budget import warmup_steps
 from gpt2.datasets.loader import Loader
 from gpt2.execution import Loss, forward_scope, step_scope
 from gpt2.instruments import gradient_monitor
@@ -121,9 +122,8 @@ class TrainingStep:
     def _learning_rate(self, step: int) -> float:
         settings = self.settings
         floor = settings["MIN_LR"] if settings["DECAY_LR"] else settings["LEARNING_RATE"]
-        return learning_rate(
-            step, self.total_steps, settings["LEARNING_RATE"], settings["WARMUP_STEPS"], floor
-        )
+        warmup = warmup_steps(settings, self.total_steps)
+        return learning_rate(step, self.total_steps, settings["LEARNING_RATE"], warmup, floor)
 
     def _accumulate_gradients(self, step: int, factor: float | None) -> Tensor:
         """Add up the gradients of the step's micro-batches; returns their mean loss (0-D).
