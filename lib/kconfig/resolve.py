@@ -42,7 +42,10 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
         if layer.kind == "state" and not resolution.layers:
             resolution = read_state(tree, layer, requests)
         elif layer.kind == "override":
-            resolution = lay_freely(tree, resolution, layer, requests)
+            below, resolution = resolution, lay_freely(tree, resolution, layer, requests)
+            resolution = replace(
+                resolution, notes=resolution.notes + _taken(tree, below, resolution)
+            )
         else:
             resolution = lay_over(tree, resolution, layer, requests)
     if not layers and base is None:
@@ -96,6 +99,21 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
             no_member(tree, _last_denial(resolution, tree.groups[name]), tree.groups[name])
         )
     return dropped, problems + default_problems(tree, dict(resolution.values), taken)
+
+
+def _taken(tree: "Tree", below: Resolution, laid: Resolution) -> tuple[str, ...]:
+    """The notes on axes that a layer brings into sight, and that take their default member."""
+    notes = []
+    for group in tree.groups.values():
+        if group.kind != "axis" or not laid.values[group.members[0]].is_visible:
+            continue
+        enabled = [name for name in group.members if laid.values[name].text == "y"]
+        was_there = bool(below.values) and below.values[group.members[0]].is_visible
+        if enabled and not was_there and not any(is_yes(laid.requests.get(n)) for n in enabled):
+            others = ", ".join(group.value_of(n) for n in group.members if n not in enabled)
+            taken = ",".join(map(group.value_of, enabled))
+            notes.append(f"{group.name}={taken} is taken, the default; there are {others} too")
+    return tuple(notes)
 
 
 def _last_denial(resolution: Resolution, group: Group) -> Request:

@@ -218,6 +218,42 @@ def test_what_was_never_possible_is_an_error_even_below_an_override(tree, layer)
     assert "MEMORY_GIB=8 wants" in refusal(tree, low, override_layer([("SEED", "3")]))
 
 
+# Numbers
+
+
+@pytest.fixture
+def fixed(tmp_path):
+    """A tree in which a preset fixes numbers."""
+    (tmp_path / "Kconfig").write_text(
+        'config FREE\n\tbool "free"\n'
+        'config THETA\n\tstring "theta" if FREE\n\tdefault "50"\n'
+        "\thelp\n\t  Type: float in (0, inf)\n"
+        'config AT\n\thex "at" if FREE\n\tdefault 0x1f\n'
+        'config NAME\n\tstring "name" if FREE\n\tdefault "50"\n\thelp\n\t  Type: name\n'
+    )
+    return load_tree(tmp_path, Policy())
+
+
+@pytest.mark.parametrize("kind", ["state", "request"])
+def test_a_hidden_number_may_be_written_otherwise(fixed, layer, kind):
+    lines = ['CONFIG_THETA="5.0e+1"', "CONFIG_AT=0X1F"]
+    configuration = fixed.resolve([layer(*lines, kind=kind)])
+    assert configuration.problems == configuration.dropped == ()
+    assert (configuration.typed().THETA, configuration.typed().AT) == (50.0, 31)
+    assert fixed.resolve([override_layer([("THETA", "50.0")])]).typed().THETA == 50.0
+
+
+@pytest.mark.parametrize("line", ['CONFIG_THETA="51"', "CONFIG_AT=0x20", 'CONFIG_NAME="50.0"'])
+def test_another_value_than_the_hidden_one_is_refused(fixed, layer, line):
+    assert "wants FREE (=n)" in refusal(fixed, layer(line))
+
+
+def test_the_same_number_overrides_nothing(tree, layer):
+    low, high = layer('CONFIG_LEARNING_RATE="1e-3"'), override_layer([("LEARNING_RATE", "0.001")])
+    assert tree.resolve([low, high]).overridden == ()
+    assert len(tree.resolve([low, override_layer([("LEARNING_RATE", "0.002")])]).overridden) == 1
+
+
 # A whole `.config`
 
 
