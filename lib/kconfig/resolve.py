@@ -112,7 +112,7 @@ def _taken(tree: "Tree", below: Resolution, laid: Resolution) -> tuple[str, ...]
         if enabled and not was_there and not any(is_yes(laid.requests.get(n)) for n in enabled):
             others = ", ".join(group.value_of(n) for n in group.members if n not in enabled)
             taken = ",".join(map(group.value_of, enabled))
-            notes.append(f"{group.name}={taken} is taken, the default; there are {others} too")
+            notes.append(f"{group.name}={taken} is taken, its default; the others are {others}")
     return tuple(notes)
 
 

@@ -51,7 +51,8 @@ def read_state(tree: "Tree", layer: Layer, requests: Requests) -> Resolution:
     # What an edit hides was there before it, and is dropped as by any later layer.
     below = replace(written, requests=kept)
     edited = _without(lay_over(tree, below, layer, edits), requests)
-    return replace(edited, overridden=(), layers=(layer,), notes=_moved(tree, layer, edited))
+    notes = (*_hidden(layer, edited), *_moved(tree, layer, edited))
+    return replace(edited, overridden=(), layers=(layer,), notes=notes)
 
 
 def _as_it_stands(tree: "Tree", layer: Layer, requests: Requests) -> Resolution:
@@ -90,6 +91,17 @@ def _unknown(layer: Layer) -> str:
         f"{layer.label} does not say what was asked for when it was written, so every line that "
         "is not at its default counts as asked for. `make olddefconfig` records them."
     )
+
+
+def _hidden(layer: Layer, edited: Resolution) -> tuple[str, ...]:
+    """The note on what was asked for and has no place beside the edit."""
+    hidden = [
+        f"{name}={request.value}"
+        for name, request in edited.requests.items()
+        if edited.honoured.get(name) is not None and not edited.values[name].is_visible
+    ]
+    listed = ", ".join(hidden)
+    return (f"{layer.label} was edited, which hides what was asked for: {listed}",) * bool(hidden)
 
 
 def _moved(tree: "Tree", layer: Layer, edited: Resolution) -> tuple[str, ...]:

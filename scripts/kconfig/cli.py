@@ -46,13 +46,16 @@ def config_here() -> Path:
     return config_path(os.environ)
 
 
-def current(tree: Tree) -> tuple[Layer, Configuration]:
-    """The present `.config` and what it resolves to; warnings and notes are printed."""
+def current(tree: Tree, has_notes: bool = True) -> tuple[Layer, Configuration]:
+    """The present `.config` and what it resolves to; warnings and notes are printed.
+
+    has_notes: False where Make calls what prints them next.
+    """
     layer = read_config(config_here())
     configuration = tree.resolve([layer])
     warn(configuration.problems)
-    note(configuration.dropped)
-    tell(configuration.notes)
+    if has_notes:
+        tell(configuration.notes)
     return layer, configuration
 
 

@@ -109,6 +109,7 @@ def test_what_an_edit_hides_is_dropped_and_told(small):
     edited = tree.resolve([state(text.replace("CONFIG_C=y", "# CONFIG_C is not set"))])
     assert "D" not in values(edited)
     assert "D=5 wants C (=n)" in str(edited.dropped[0])
+    assert edited.notes == (".config was edited, which hides what was asked for: D=5",)
 
 
 def test_an_edit_that_cannot_come_true_is_refused(small):

@@ -103,7 +103,7 @@ def test_a_base_of_adamwprune_brings_its_preset(one_run):
 def test_the_optimizer_alone_takes_the_preset_seed_and_says_so(configure, one_run):
     configuration = configure(**SPAM, PRUNING_METHOD="none")
     assert configuration.notes == (
-        "SPAM_PRESET=seed is taken, the default; there are paper, custom too",
+        "SPAM_PRESET=seed is taken, its default; the others are paper, custom",
     )
     assert one_run(**SPAM) == one_run(**SPAM, SPAM_PRESET="seed")
     for preset in ("seed", "paper", "seed,paper"):
