@@ -120,11 +120,13 @@ def test_an_edit_that_cannot_come_true_is_refused(small):
 
 
 def test_other_defaults_of_the_program_change_no_file_that_is_as_written(small):
-    text = file_of(small(), C="y")
-    tree = small(KCONFIG.replace("default 1\n", "default 2\n").replace("default 3", "default 9"))
-    assert values(tree.resolve([])) == {"A": "2", "B": "20", "C": "n", "E": "4"}
+    later = '\nconfig F\n\tint "f"\n\tdefault 5'
+    text = file_of(small(f"{KCONFIG}{later}\n"), C="y")
+    changed = KCONFIG.replace("default 1\n", "default 2\n").replace("default 3", "default 9")
+    tree = small(f"{changed}{later} if A = 2\n\tdefault 7\n")
+    assert values(tree.resolve([])) == {"A": "2", "B": "20", "C": "n", "E": "4", "F": "5"}
     configuration = tree.resolve([state(text)])
-    assert values(configuration) == {"A": "1", "B": "10", "C": "y", "D": "3", "E": "4"}
+    assert values(configuration) == {"A": "1", "B": "10", "C": "y", "D": "3", "E": "4", "F": "5"}
     assert configuration.notes == ()
 
 
