@@ -15,6 +15,9 @@ from gpt2.reciprocal.steps import widths
 from gpt2.shape import shape_of
 from lib.run_length import ByStep, ByTime, RunLength
 
+# WARMUP_STEPS where WARMUP_PCT says how long the warm-up is.
+BY_SHARE = -1
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -81,12 +84,37 @@ def length_of(
     config: Mapping[str, Any], train_tokens: int, trained_s: Callable[[], float]
 ) -> RunLength:
     """What says how far a run has come. trained_s: its seconds of training so far."""
-    warm_up = config["WARMUP_STEPS"]
     if (seconds := total_seconds(config)) is not None:
-        return ByTime(seconds, trained_s, warm_up, most_steps=most_steps(config))
+        is_share = config["WARMUP_STEPS"] == BY_SHARE
+        return ByTime(
+            seconds,
+            trained_s,
+            None if is_share else config["WARMUP_STEPS"],
+            config["WARMUP_PCT"] / 100 if is_share else 0.0,
+            most_steps(config),
+        )
     steps = total_steps(config, train_tokens)
     assert steps is not None
-    return ByStep(steps, warm_up)
+    return ByStep(steps, warmup_steps(config, steps))
+
+
+def warmup_steps(config: Mapping[str, Any], steps: int) -> int:
+    """Steps over which the learning rate rises, in a run of so many."""
+    if config["WARMUP_STEPS"] != BY_SHARE:
+        return config["WARMUP_STEPS"]
+    return steps * config["WARMUP_PCT"] // 100
+
+
+def settled_warmup(config: Mapping[str, Any]) -> dict[str, str]:
+    """The assignment that says a run's warm-up in steps; none where the configuration does.
+
+    A run is identified by what it computes, and the share of a known length is a number of steps.
+    Epochs have no length before their data are prepared: such a run keeps the share.
+    """
+    steps = total_steps(config, None)
+    if steps is None or config["WARMUP_STEPS"] != BY_SHARE:
+        return {}
+    return {"WARMUP_STEPS": str(warmup_steps(config, steps))}
 
 
 def extended(number: int, percent: int) -> int:
@@ -113,11 +141,10 @@ def check_fit(config: Mapping[str, Any], steps: int | None) -> None:
     if steps is None and total_seconds(config) is not None:
         # What a time would leave of the steps is not known; a limit of theirs is.
         steps = most_steps(config)
-    warmup = config["WARMUP_STEPS"]
-    if steps is not None and warmup >= steps:
+    if steps is not None and (warmup := warmup_steps(config, steps)) >= steps:
         problems.append(
             f"WARMUP_STEPS={warmup} leaves none of the {steps} steps for the peak learning rate; "
-            f"set WARMUP_STEPS below {steps}"
+            f"set WARMUP_STEPS below {steps}, or to -1 for WARMUP_PCT of the steps"
         )
     extra = config["EXTRA_BATCH_PCT"]
     if extra and micro_batch(config) == config["BATCH_SIZE"]:

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 
 from gpt2.banner import ExpectedFacts, HardwareFacts, ModelFacts, RunFacts, TrainingFacts
-from gpt2.budget import micro_batch, most_steps, tokens_per_step, total_seconds
+from gpt2.budget import (
+    BY_SHARE,
+    micro_batch,
+    most_steps,
+    tokens_per_step,
+    total_seconds,
+    warmup_steps,
+)
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
 from gpt2.model import GPT
@@ -109,7 +116,7 @@ def run_facts(
             epochs=steps and steps * tokens_per_step(settings) / len(dataset.train),
             train_tokens=len(dataset.train),
             optimizer=settings["OPTIMIZER"],
-            schedule=schedule_text(settings),
+            schedule=schedule_text(settings, steps),
             pruning=pruning,
         ),
         hardware=HardwareFacts(
@@ -175,10 +182,13 @@ def time_text(settings: Mapping[str, Any]) -> str:
     return f"{seconds:g} s of training" + (f", at most {limit:,}" if limit else "")
 
 
-def schedule_text(settings: Mapping[str, Any]) -> str:
-    """The learning rate over the run, for people."""
-    warmup = settings["WARMUP_STEPS"]
+def schedule_text(settings: Mapping[str, Any], steps: int | None) -> str:
+    """The learning rate over the run, for people. steps: None for a run whose end is a time."""
+    if steps is None and settings["WARMUP_STEPS"] == BY_SHARE:
+        warmup, unit = settings["WARMUP_PCT"], "% of the time"
+    else:
+        warmup, unit = warmup_steps(settings, steps or 0), "steps"
     parts = [f"{settings['LEARNING_RATE']:g}"]
-    parts.append(f"{warmup:,} steps of warm-up" if warmup else "no warm-up")
+    parts.append(f"{warmup:,} {unit} of warm-up" if warmup else "no warm-up")
     parts.append(f"cosine to {settings['MIN_LR']:g}" if settings["DECAY_LR"] else "then constant")
     return ", ".join(parts)

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gpt2.budget import check_fit, total_steps
+from gpt2.budget import check_fit, settled_warmup, total_steps
 from gpt2.exchange.source import check_source
 from lib.arms import architecture_label, arm_label, run_settings, settings_of
 from lib.claims import claim
@@ -128,6 +128,8 @@ def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
         run.config()
         return run
     configuration = load_configuration(overrides_from_arguments(assignments))
+    if settled := settled_warmup(configuration.typed()):
+        configuration = configuration.derive(settled, "length of the run")
     settings = settings_of(configuration)
     check_fit(settings, total_steps(settings, None))
     config = configuration.typed()

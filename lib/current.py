@@ -26,8 +26,9 @@ def config_file() -> Path:
 def load_configuration(overrides: Layer | None = None) -> Configuration:
     """`.config` with `overrides` on top; without them, those that Make hands on.
 
-    Says on stderr what the command line changes, and what is only a warning because
-    KCONFIG_WERROR=0. Raises NoConfig if there is no `.config`, ConfigError if it is wrong.
+    Says on stderr what the command line changes, what was read otherwise than it is written, and
+    what is only a warning because KCONFIG_WERROR=0. Raises NoConfig if there is no `.config`,
+    ConfigError if it is wrong.
     """
     if overrides is None:
         overrides = overrides_from_environment(os.environ)
@@ -42,6 +43,8 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
         print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
     for problem in configuration.problems:
         print(f"warning: {problem}", file=sys.stderr)
+    for note in configuration.notes:
+        print(f"note: {note}", file=sys.stderr)
     return configuration
 
 

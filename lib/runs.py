@@ -112,7 +112,7 @@ class RunDirectory:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         header = [f"run {self.name}; copy this file to .config and `make` to compute it again"]
-        write_atomic(self.path / ".config", configuration.text(header))
+        write_atomic(self.path / ".config", configuration.file_text(header))
         write_atomic(self.path / "config.py", render_config_py(configuration.typed(), header))
 
     def config(self) -> Config:

@@ -9,7 +9,7 @@ from scripts.kconfig import cli
 
 def main(argv: list[str]) -> None:
     cli.parser(__doc__).parse_args(argv)
-    layer, configuration = cli.current(cli.tree_here())
+    layer, configuration = cli.current(cli.tree_here(), has_notes=False)
     header = [f"from: {layer.origin}"] if layer.origin else []
     if write_atomic(Path("config.py"), render_config_py(configuration.typed(), header)):
         print("config.py written")

@@ -19,6 +19,12 @@ def go_round(tree: Tree, seed: int, folder) -> None:
     assert again.typed() == config
     assert again.dropped == ()
 
+    kept = scan_text(configuration.file_text(["run x"]), ".config", "state")
+    assert kept.is_as_written
+    again = tree.resolve([kept])
+    assert (again.text([]), again.typed(), again.notes) == (text, config, ())
+    assert again.file_text(["run x"]) == configuration.file_text(["run x"])
+
     minimal = tree.resolve([scan_text(configuration.minimal_text(), "defconfig", "request")])
     assert minimal.text([]) == text
     assert minimal.typed().hash == config.hash

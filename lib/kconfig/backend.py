@@ -155,6 +155,17 @@ def symbols_in(expression: Any) -> list["Symbol"]:
     return sorted((item for item in items if item.nodes), key=lambda item: item.name or "")
 
 
+def is_asked_for(symbol: "Symbol") -> bool:
+    """Whether `savedefconfig` writes this symbol: it can be set, and is not at its default."""
+    library = package()
+    choice = symbol.choice
+    if choice is None and symbol.visibility <= library.expr_value(symbol.rev_dep):
+        return False
+    if symbol.str_value == symbol._str_default():
+        return False
+    return choice is None or choice._selection_from_defaults() is not symbol
+
+
 def is_symbol(item: Any) -> bool:
     return isinstance(item, package().Symbol)
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from lib.kconfig.config import Config, Typed
 from lib.kconfig.errors import Problem
 from lib.kconfig.interpret import Request
+from lib.kconfig.layers import Resolution, is_honoured
+from lib.kconfig.minimal import minimal_text
 from lib.kconfig.overrides import override_layer
-from lib.kconfig.resolve import Resolution, is_honoured, resolve
+from lib.kconfig.resolve import resolve
 from lib.kconfig.state import State, Value
 from lib.kconfig.sweep import parse_sweep, parse_variations
-from lib.kconfig.text import config_text, minimal_text
+from lib.kconfig.text import config_text, file_text
 
 if TYPE_CHECKING:
     from lib.kconfig.tree import Tree
@@ -38,6 +40,11 @@ class Configuration:
     def overridden(self) -> tuple[tuple[Request, Request], ...]:
         """(earlier, later) requests for the same symbol or choice; the later ones count."""
         return self._resolution.overridden
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read otherwise than it is written, a line each, for the user."""
+        return self._resolution.notes
 
     @property
     def origin(self) -> str | None:
@@ -116,6 +123,10 @@ class Configuration:
         """The whole `.config`, beginning with these lines as comments."""
         return config_text(self.state().raw, header_lines)
 
+    def file_text(self, header_lines: Sequence[str]) -> str:
+        """As `text`, with what was asked for at its top: what is kept in a file."""
+        return file_text(self.state().raw, header_lines)
+
     def minimal_text(self) -> str:
         """Only what differs from the defaults: the form of a defconfig."""
         return minimal_text(self.state().raw)
@@ -183,10 +194,11 @@ class Configuration:
     def _source_of_symbol(self, name: str) -> str:
         value = self.value(name)
         request = self._resolution.requests.get(name)
-        if request is not None and value.is_visible and is_honoured(request, value):
+        symbol = self.tree.symbols[name]
+        if request is not None and value.is_visible and is_honoured(symbol, request, value):
             return request.place
         state = self.state()
-        if self.tree.symbols[name].kind == "bool" and value.text == "y":
+        if symbol.kind == "bool" and value.text == "y":
             if selectors := state.selectors(name):
                 return f"selected by {', '.join(selectors)}"
             if impliers := state.impliers(name):

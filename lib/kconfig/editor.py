@@ -7,6 +7,7 @@ save that the strict layer refuses shows its reasons in a dialog, and the editor
 import errno
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from lib.files import write_atomic
 from lib.kconfig import backend
 from lib.kconfig.errors import ConfigError
-from lib.kconfig.scan import Layer, scan_text
+from lib.kconfig.minimal import minimal_text
+from lib.kconfig.scan import Layer, read_layer, scan_text
 from lib.kconfig.store import header_lines, read_config, save_text
-from lib.kconfig.text import config_text, minimal_text
+from lib.kconfig.text import config_text, file_text
 from lib.kconfig.tree import Tree
 
 if TYPE_CHECKING:
@@ -38,11 +40,14 @@ def edit(tree: Tree, path: Path, module: str) -> None:
     present: Layer | None = None
     if path.exists():
         present = read_config(path)
-        tree.resolve([present])
+        for note in tree.resolve([present]).notes:
+            print(f"note: {note}", file=sys.stderr)
     # The editor gets a state of its own; ours checks what it wants to save.
     origin = present.origin if present else None
-    raw = backend.parse(tree.root, _saving_kconfig(tree, origin, path))
+    raw = backend.parse(tree.root, _our_kconfig(tree, origin, path))
     editor = backend.package(module)
+    # The editor's own takes every default for a line that the file lacks.
+    editor._needs_save = raw.needs_save
     if module == "menuconfig":
         editor._getch_compat = _until_the_terminal_goes(editor._getch_compat)
     with backend.environment({"KCONFIG_CONFIG": str(path)}):
@@ -70,13 +75,37 @@ def _until_the_terminal_goes(get_key: GetKey) -> GetKey:
     return get
 
 
-def _saving_kconfig(tree: Tree, origin: str | None, path: Path) -> type["kconfiglib.Kconfig"]:
-    """kconfiglib's class with writers of ours; made here, where the package may be imported."""
+def _our_kconfig(tree: Tree, origin: str | None, path: Path) -> type["kconfiglib.Kconfig"]:
+    """kconfiglib's class with a reader and writers of ours; made here, where the package may be
+    imported."""
 
-    class SavingKconfig(backend.package().Kconfig):
+    class OurKconfig(backend.package().Kconfig):
+        loaded = path
+
+        def load_config(self, filename: str | None = None, *_: Any, **__: Any) -> str:
+            """Only what was asked for, so that a default moves with what it depends on."""
+            source = Path(filename or path)
+            if filename is None and not source.exists():
+                return f"Using default symbol values (no '{source}')"
+            self.unset_values()
+            try:
+                layer = read_layer(source, str(source), kind="state" if source == path else None)
+                Tree(tree.root, self, tree.policy).resolve([layer]).state()
+            except ConfigError as error:
+                raise OSError(errno.EINVAL, str(error), str(source)) from None
+            self.loaded = source
+            return f"Loaded configuration '{source}'"
+
+        def needs_save(self) -> bool:
+            """Whether saving would change the file that was loaded."""
+            return self.loaded.read_text("utf-8") != self._text()
+
+        def _text(self) -> str:
+            return file_text(self, header_lines(origin))
+
         def write_config(self, filename: str | None = None, **_: Any) -> str:
             target = Path(filename or path)
-            text = config_text(self, header_lines(origin))
+            text = self._text()
             _check(tree, target, text)
             if save_text(target, text):
                 return f"Configuration saved to '{target}'"
@@ -87,7 +116,7 @@ def _saving_kconfig(tree: Tree, origin: str | None, path: Path) -> type["kconfig
             write_atomic(Path(filename), minimal_text(self))
             return f"Minimal configuration saved to '{filename}'"
 
-    return SavingKconfig
+    return OurKconfig
 
 
 def _check(tree: Tree, path: Path, text: str) -> None:

@@ -30,6 +30,13 @@ An option is set in `make menuconfig`, in a defconfig or fragment (`CONFIG_MAX_I
 is y; every enabled member of an *axis* is an arm of the matrix. After `make` both take values:
 `DEVICE=cpu`, `OPTIMIZER=adamw,adamwprune`. An option marked *results unaffected* stays out of the
 hash that identifies a run; one marked *results unaffected at 0* does so at that value.
+
+`.config` has a line for every option. A line that stands at its default is a default: it moves when
+the command line, a fragment, a variation, a sweep or the menu changes what it depends on. What
+`make savedefconfig` would write was asked for, and stays; the top of the file lists it. Edit any
+line by hand, and that line is asked for too. A line beside it that stood at its default follows the
+edit, which a note says; after `make olddefconfig` the file has the new values, and can be edited
+again. Do not edit the list at the top.
 """
 
 

@@ -1,6 +1,7 @@
 """Lays layers over one another and checks that what was asked for is what came out.
 
-Precedence: command line > fragment > defconfig or `.config` > default. After each layer the tree is
+Precedence: command line > fragment > defconfig or `.config` > default. A line of a `.config` that
+stands at its default is a default (stored.py). After each layer the tree is
 evaluated, because what a later layer may take away depends on whether it had been there:
 
 - a value that its own layers did not bring about is an error (unmet dependency, range, ...);
@@ -11,40 +12,21 @@ evaluated, because what a later layer may take away depends on whether it had be
 - a value that is still visible but out of range is always an error.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lib.kconfig.diagnose import default_problems, no_member, not_honoured
 from lib.kconfig.errors import ConfigError, Problem
+from lib.kconfig.freed import lay_freely
 from lib.kconfig.groups import Group
 from lib.kconfig.interpret import Request, interpret
-from lib.kconfig.replaced import replaced
-from lib.kconfig.scan import Kind, Layer
-from lib.kconfig.state import Value
+from lib.kconfig.layers import Resolution, is_honoured, is_yes, lay_over
+from lib.kconfig.scan import Layer
+from lib.kconfig.stored import read_state
 
 if TYPE_CHECKING:
     from lib.kconfig.tree import Tree
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """The outcome of some layers; never changed once made.
-
-    requests: the last request for each symbol, without the losers of a choice;
-    honoured: the requests that held after some layer, and the kind of the layer that ended that
-        (None while they hold);
-    overridden: (earlier, later) requests that differ, of which the later counts;
-    dropped: what was legally lost to a later layer, with the reason.
-    """
-
-    requests: Mapping[str, Request] = field(default_factory=dict)
-    honoured: Mapping[str, Kind | None] = field(default_factory=dict)
-    values: Mapping[str, Value] = field(default_factory=dict)
-    overridden: tuple[tuple[Request, Request], ...] = ()
-    dropped: tuple[Problem, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    layers: tuple[Layer, ...] = ()
 
 
 def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = None) -> Resolution:
@@ -57,7 +39,15 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
     for layer in layers:
         requests, problems = interpret(tree, layer)
         found += problems
-        resolution = _lay_over(tree, resolution, layer, requests)
+        if layer.kind == "state" and not resolution.layers:
+            resolution = read_state(tree, layer, requests)
+        elif layer.kind == "override":
+            below, resolution = resolution, lay_freely(tree, resolution, layer, requests)
+            resolution = replace(
+                resolution, notes=resolution.notes + _taken(tree, below, resolution)
+            )
+        else:
+            resolution = lay_over(tree, resolution, layer, requests)
     if not layers and base is None:
         tree.state.apply({})
         resolution = Resolution(values=tree.state.snapshot())
@@ -65,56 +55,11 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
     found += problems
     if found and tree.policy.is_strict:
         raise ConfigError(found)
-    return Resolution(
-        resolution.requests,
-        resolution.honoured,
-        resolution.values,
-        resolution.overridden,
-        tuple(dropped),
-        tuple(sorted(set(found) | set(base.problems if base else ()))),
-        resolution.layers,
+    return replace(
+        resolution,
+        dropped=tuple(dropped),
+        problems=tuple(sorted(set(found) | set(base.problems if base else ()))),
     )
-
-
-def is_honoured(request: Request, value: Value) -> bool:
-    """Whether a symbol has the value that was asked for."""
-    return value.text == request.value
-
-
-def _lay_over(
-    tree: "Tree", below: Resolution, layer: Layer, requests: Mapping[str, Request]
-) -> Resolution:
-    merged = dict(below.requests)
-    honoured = dict(below.honoured)
-    overridden = list(below.overridden)
-    for name, request in requests.items():
-        rivals = [name]
-        group = tree.groups.get(tree.symbols[name].group or "")
-        if group is not None and group.kind == "choice" and request.value == "y":
-            rivals = [rival for rival in group.members if _is_yes(merged.get(rival))] or [name]
-        for rival in rivals:
-            earlier = merged.pop(rival, None)
-            if earlier is not None and (rival != name or earlier.value != request.value):
-                overridden.append((earlier, request))
-        for earlier in replaced(tree, below.values, below.requests, requests, request):
-            merged.pop(earlier.name, None)
-            overridden.append((earlier, request))
-        merged.pop(name, None)
-        honoured.pop(name, None)
-        merged[name] = request
-    tree.state.apply({name: request.value for name, request in merged.items()})
-    values = tree.state.snapshot()
-    for name, request in merged.items():
-        if is_honoured(request, values[name]):
-            honoured[name] = None
-        elif name in honoured and honoured[name] is None:
-            honoured[name] = layer.kind
-    layers = (*below.layers, layer)
-    return Resolution(merged, honoured, values, tuple(overridden), layers=layers)
-
-
-def _is_yes(request: Request | None) -> bool:
-    return request is not None and request.value == "y"
 
 
 def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[Problem]]:
@@ -125,19 +70,20 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
     taken: set[str] = set()
     for name, request in resolution.requests.items():
         value = resolution.values[name]
-        if is_honoured(request, value):
+        if is_honoured(tree.symbols[name], request, value):
             if value.is_visible:
                 taken.add(name)
             continue
         symbol = tree.symbols[name]
-        if request.kind == "state" and value.is_active and not value.is_visible:
-            # Written although hidden: derived at this moment, so the line only reports.
+        was_true = name in resolution.honoured
+        if request.kind == "state" and was_true and value.is_active and not value.is_visible:
+            # Others fix it now, as a preset does; when they no longer do, it holds again.
             continue
         group = tree.groups.get(symbol.group or "")
         is_choice = group is not None and group.kind == "choice"
         if is_choice and group is not None and request.value == "n":
             # Reported once for the choice, and only if no member was asked for.
-            if not any(_is_yes(resolution.requests.get(member)) for member in group.members):
+            if not any(is_yes(resolution.requests.get(member)) for member in group.members):
                 denied.add(group.name)
             continue
         ended_by = resolution.honoured.get(name)
@@ -153,6 +99,21 @@ def _examine(tree: "Tree", resolution: Resolution) -> tuple[list[Problem], list[
             no_member(tree, _last_denial(resolution, tree.groups[name]), tree.groups[name])
         )
     return dropped, problems + default_problems(tree, dict(resolution.values), taken)
+
+
+def _taken(tree: "Tree", below: Resolution, laid: Resolution) -> tuple[str, ...]:
+    """The notes on axes that a layer brings into sight, and that take their default member."""
+    notes = []
+    for group in tree.groups.values():
+        if group.kind != "axis" or not laid.values[group.members[0]].is_visible:
+            continue
+        enabled = [name for name in group.members if laid.values[name].text == "y"]
+        was_there = bool(below.values) and below.values[group.members[0]].is_visible
+        if enabled and not was_there and not any(is_yes(laid.requests.get(n)) for n in enabled):
+            others = ", ".join(group.value_of(n) for n in group.members if n not in enabled)
+            taken = ",".join(map(group.value_of, enabled))
+            notes.append(f"{group.name}={taken} is taken, its default; the others are {others}")
+    return tuple(notes)
 
 
 def _last_denial(resolution: Resolution, group: Group) -> Request:

@@ -9,8 +9,9 @@ The syntax: `CONFIG_X=value`, strings in double quotes with `\\"` and `\\\\` (an
 `\\z` is `z`), and the exact comment `# CONFIG_X is not set`, which is data (n). CRLF is read as LF.
 """
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,11 @@ LARGEST_FILE_BYTES = 1 << 20
 GENERATED_HEADER = "bitterbench configuration, generated; edit with `make menuconfig`"
 ORIGIN_PREFIX = "# from: "
 
+# A whole `.config` has a line for everything. These comments at its top tell which of the lines
+# somebody asked for, and what the lines were when it was written (minimal.py writes them).
+ASKED_PREFIX = "# asked for: "
+WRITTEN_PREFIX = "# as written: "
+
 # state: a whole `.config`, in which every active symbol has a line, asked for or not;
 # request: a defconfig or a fragment, which states only what its writer wants;
 # override: the command line, or one member of a matrix.
@@ -31,6 +37,7 @@ Kind = Literal["state", "request", "override"]
 _UNSET = re.compile(r"# CONFIG_([A-Za-z0-9_]+) is not set")
 _ALMOST_UNSET = re.compile(r"\s*#*\s*CONFIG_([A-Za-z0-9_]+)\s+is\s+not\s+set\W*", re.IGNORECASE)
 _SET = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)")
+_ASKED = re.compile(r"([A-Za-z0-9_]+) (.*)")
 _ALMOST_SET = re.compile(r"\s*(?:export\s+)?(?:CONFIG_)?([A-Za-z0-9_]+)\s*=\s*(.*?)\s*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -62,7 +69,9 @@ class Assignment:
 class Layer:
     """Assignments of one source, in order, and what was wrong with its lines.
 
-    `origin` is what the file's own header says it was made from ("NAME+fragment"), or None.
+    `origin` is what the file's own header says it was made from ("NAME+fragment"), or None;
+    `asked` what it says was asked for when it was written, None where it does not say;
+    `is_as_written` whether its lines are still those that were written then.
     """
 
     label: str
@@ -70,6 +79,9 @@ class Layer:
     assignments: tuple[Assignment, ...]
     problems: tuple[Problem, ...] = ()
     origin: str | None = None
+    asked: tuple[Assignment, ...] | None = None
+    is_as_written: bool = False
+    is_generated: bool = False
 
 
 def read_layer(path: Path, label: str, *, kind: Kind | None = None) -> Layer:
@@ -81,8 +93,7 @@ def read_layer(path: Path, label: str, *, kind: Kind | None = None) -> Layer:
     """
     text = _read_text(path, label, is_state=kind == "state" or path.name == ".config")
     if kind is None:
-        is_generated = f"# {GENERATED_HEADER}" in map(str.rstrip, text.split("\n", 5))
-        kind = "state" if path.name == ".config" or is_generated else "request"
+        kind = "state" if path.name == ".config" or _is_generated(text) else "request"
     return scan_text(text, label, kind)
 
 
@@ -93,7 +104,23 @@ def scan_text(text: str, label: str, kind: Kind) -> Layer:
     problems: list[Problem] = []
     for found in _scan(lines, label):
         (assignments if isinstance(found, Assignment) else problems).append(found)
-    return Layer(label, kind, tuple(assignments), tuple(problems), _origin(lines))
+    asked, digest = _record(lines, label)
+    return Layer(
+        label,
+        kind,
+        tuple(assignments),
+        tuple(problems),
+        _origin(lines),
+        asked,
+        digest == digest_of_lines(lines),
+        _is_generated(text),
+    )
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """Equal for files with the same data, whatever their comments, line ends and order."""
+    data = sorted(line.rstrip() for line in lines if _UNSET.match(line) or _SET.match(line))
+    return hashlib.sha256("\n".join(data).encode()).hexdigest()[:16]
 
 
 def leading_comments(text: str) -> list[str]:
@@ -140,6 +167,26 @@ def _read_text(path: Path, label: str, is_state: bool) -> str:
         remedy = "name a configuration file"
         raise ConfigError.single(label, "is not a text file (zero byte)", remedy, line)
     return text
+
+
+def _is_generated(text: str) -> bool:
+    return f"# {GENERATED_HEADER}" in map(str.rstrip, text.split("\n", 5))
+
+
+def _record(lines: list[str], label: str) -> tuple[tuple[Assignment, ...] | None, str | None]:
+    """What the comments of a file say was asked for, and the digest of the lines of then."""
+    asked: list[Assignment] = []
+    digest: str | None = None
+    for number, line in enumerate(map(str.rstrip, lines), 1):
+        if line.startswith(WRITTEN_PREFIX):
+            digest = line.removeprefix(WRITTEN_PREFIX)
+        elif line.startswith(ASKED_PREFIX) and (
+            match := _ASKED.fullmatch(line.removeprefix(ASKED_PREFIX))
+        ):
+            found = _value(match[1], match[2], label, number)
+            if isinstance(found, Assignment):
+                asked.append(found)
+    return (tuple(asked) if digest is not None else None), digest
 
 
 def _origin(lines: list[str]) -> str | None:

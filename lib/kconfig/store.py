@@ -33,7 +33,7 @@ def read_config(path: Path) -> Layer:
 
 def save_config(path: Path, configuration: "Configuration", origin: str | None) -> bool:
     """Write a configuration as `.config`; True if that changed the file."""
-    return save_text(path, configuration.text(header_lines(origin)))
+    return save_text(path, configuration.file_text(header_lines(origin)))
 
 
 def save_text(path: Path, text: str) -> bool:

@@ -1,15 +1,14 @@
-"""The text of a `.config` and of a minimal defconfig, from the tree's present state.
+"""The text of a `.config`, from the tree's present state.
 
-The `.config` form is kconfiglib's own (a test compares the two), but written by us: kconfiglib can
+The form is kconfiglib's own (a test compares the two), but written by us: kconfiglib can
 only write files, and does that in place.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.kconfig import backend
+from lib.kconfig.minimal import record_lines
 
 if TYPE_CHECKING:
     import kconfiglib
@@ -20,13 +19,10 @@ def config_text(raw: "kconfiglib.Kconfig", header_lines: Sequence[str]) -> str:
     return "".join([f"# {line}\n" for line in header_lines] + list(_body(raw)))
 
 
-def minimal_text(raw: "kconfiglib.Kconfig") -> str:
-    """What `savedefconfig` writes: only what differs from the defaults, in menu order."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "defconfig"
-        # By the class: the editors' subclass has a method of its own in this place.
-        backend.package().Kconfig.write_min_config(raw, str(path), header="")
-        return path.read_text(encoding="utf-8")
+def file_text(raw: "kconfiglib.Kconfig", header_lines: Sequence[str]) -> str:
+    """The whole `.config` with what was asked for at its top, as it is kept in a file."""
+    body = config_text(raw, [])
+    return "".join(f"# {line}\n" for line in (*header_lines, *record_lines(raw, body))) + body
 
 
 def _body(raw: "kconfiglib.Kconfig") -> Iterator[str]:

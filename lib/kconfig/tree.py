@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lib.kconfig import backend
 from lib.kconfig.build import read_tree
 from lib.kconfig.configuration import Configuration
+from lib.kconfig.freed import freed_names
 from lib.kconfig.resolve import resolve
 from lib.kconfig.scan import Layer
 from lib.kconfig.state import State
@@ -52,6 +53,7 @@ class Tree:
         self.symbols, self.groups = read_tree(root, raw)
         self.state = State(raw, self.symbols)
         self.relevant_names = self._relevant_names()
+        self.freed = freed_names(self.symbols, self.groups)
         # What has to be looked at after every evaluation; the rest cannot go wrong by itself.
         every = self.symbols.values()
         self.ranged = frozenset(symbol.name for symbol in every if symbol.raw.ranges)

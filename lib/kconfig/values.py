@@ -1,6 +1,7 @@
-"""Whether a text can be the value of a symbol at all: its type, not its range or visibility.
+"""Whether a text can be the value of a symbol at all, and whether two texts are the same value.
 
-Stricter than kconfiglib where that is silent: `yes` is no bool, `010` and `1_000` are no ints.
+By type, not by range or visibility. Stricter than kconfiglib where that is silent: `yes` is no
+bool, `010` and `1_000` are no ints.
 """
 
 import re
@@ -29,3 +30,15 @@ def value_complaint(symbol: Symbol, text: str) -> str | None:
     if has_control_characters(text):
         return "holds a control character such as a line break"
     return symbol.string_type.complaint(text) if symbol.string_type else None
+
+
+def is_same_value(symbol: Symbol, one: str, other: str) -> bool:
+    """Whether two texts are one value of this symbol: "50.0" is 50, and 0x1F is 0x1f."""
+    if one == other:
+        return True
+    is_number = symbol.kind == "hex" or (
+        symbol.string_type is not None and symbol.string_type.base == "float"
+    )
+    if not is_number or value_complaint(symbol, one) or value_complaint(symbol, other):
+        return False
+    return symbol.typed(one) == symbol.typed(other)

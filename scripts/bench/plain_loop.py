@@ -126,6 +126,8 @@ def get_batch(
 def get_lr(step: int, settings: Mapping[str, Any]) -> float:
     """Of step 0, 1, ...: linear warm-up, then half a cosine down to the last step."""
     peak, warmup, last = settings["LEARNING_RATE"], settings["WARMUP_STEPS"], settings["MAX_ITERS"]
+    if warmup < 0:
+        warmup = last * settings["WARMUP_PCT"] // 100
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
     if not settings["DECAY_LR"]:

@@ -46,11 +46,16 @@ def config_here() -> Path:
     return config_path(os.environ)
 
 
-def current(tree: Tree) -> tuple[Layer, Configuration]:
-    """The present `.config` and what it resolves to; warnings are printed."""
+def current(tree: Tree, has_notes: bool = True) -> tuple[Layer, Configuration]:
+    """The present `.config` and what it resolves to; warnings and notes are printed.
+
+    has_notes: False where Make calls what prints them next.
+    """
     layer = read_config(config_here())
     configuration = tree.resolve([layer])
     warn(configuration.problems)
+    if has_notes:
+        tell(configuration.notes)
     return layer, configuration
 
 
@@ -58,6 +63,12 @@ def warn(problems: Iterable[Problem]) -> None:
     """Print what KCONFIG_WERROR=0 lets pass."""
     for problem in problems:
         print(f"warning: {problem}", file=sys.stderr)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Print what was read otherwise than it is written."""
+    for line in notes:
+        print(f"note: {line}", file=sys.stderr)
 
 
 def note(problems: Iterable[Problem]) -> None:

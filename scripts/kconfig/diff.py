@@ -18,7 +18,7 @@ def main(argv: list[str]) -> None:
     layers = [read_layer(path, str(path)) for path in files]
     if problems := [problem for layer in layers for problem in layer.problems]:
         raise ConfigError(problems)
-    for line in differences(*layers):
+    for line in differences(*layers, cli.tree_here().symbols):
         print(line)
 
 

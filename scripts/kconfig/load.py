@@ -22,6 +22,7 @@ def main(argv: list[str]) -> None:
     configuration = cli.tree_here().resolve(layers)
     cli.warn(configuration.problems)
     cli.note(configuration.dropped)
+    cli.tell(configuration.notes)
     for earlier, later in configuration.overridden:
         print(f"{later.place}: {later.name}={later.value} overrides", end=" ")
         print(f"{earlier.name}={earlier.value} ({earlier.place})")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from gpt2.budget import settled_warmup
 from gpt2.reciprocal.steps import CONTROL, STEPS, step_named
 from lib.arms import (
     ARCHITECTURE_AXES,
@@ -109,13 +110,17 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
             expansion.axes[option] = [0, *sorted(percents)]
     for arm_axes, arm in arms:
         for changes, changed in _changed(arm, variations, sweep):
+            settled = settled_warmup(changed.typed())
+            # It follows the length, which is told where it differs between arms.
+            expansion.compared |= settled.keys()
             for seed in seeds:
                 axes = arm_axes | changes | {"SEED": seed}
                 if variations[1:]:
                     axes["VARIATION"] = _written(
                         {name: changes[name] for v in variations for name in v if name in changes}
                     )
-                run = _run(changed.derive({"SEED": str(seed)}, LABEL), axes, changes, expansion)
+                of_the_run = {"SEED": str(seed)} | settled
+                run = _run(changed.derive(of_the_run, LABEL), axes, changes, expansion)
                 if run.hash in seen:
                     expansion.merged.append(Merged(axes, run.arm, seen[run.hash]))
                 else:

@@ -31,6 +31,7 @@ def plan_text(plan: Plan) -> str:
     lines = [f"matrix {plan.id}: {_counted(len(plan.runs), 'run')}", "", *table(rows), ""]
     lines += _budget(plan)
     lines += _left_out(plan)
+    lines += _read_otherwise(plan)
     lines += _parity(plan)
     lines += [line] if (line := disk_line(plan, parallel_jobs(plan.config.PARALLEL_JOBS))) else []
     pending = len(plan.pending())
@@ -176,6 +177,12 @@ def _left_out(plan: Plan) -> list[str]:
             "does not have): computed once."
         )
     return lines
+
+
+def _read_otherwise(plan: Plan) -> list[str]:
+    """What a variation or a swept value means beside what it says; a line each."""
+    notes = dict.fromkeys(note for p in plan.runs for note in p.run.configuration.notes)
+    return [f"{note}." for note in notes if note not in plan.configuration.notes]
 
 
 def _parity(plan: Plan) -> list[str]:

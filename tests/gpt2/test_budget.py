@@ -4,9 +4,11 @@ from gpt2.budget import (
     check_fit,
     extended,
     micro_batch,
+    settled_warmup,
     shape_key,
     tokens_per_step,
     total_steps,
+    warmup_steps,
 )
 
 CUSTOM_SPAM = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "custom"}
@@ -49,6 +51,33 @@ def test_an_extra_batch_enlarges_each_step_and_leaves_their_number(one_run):
     more = one_run(EXTRA_BATCH_PCT=50, **epochs)
     assert total_steps(more, 101) == total_steps(one_run(**epochs), 101) == 11
     assert total_steps(one_run(EXTRA_ITERATIONS_PCT=100, **epochs), 101) == 22
+
+
+@pytest.mark.parametrize(
+    ("steps", "percent", "warmup"),
+    [(10_000, 1, 100), (1000, 10, 100), (12_100, 1, 121), (199, 1, 1), (99, 1, 0), (1, 99, 0)],
+)
+def test_a_share_of_the_steps_is_rounded_down(one_run, steps, percent, warmup):
+    settings = one_run(WARMUP_STEPS=-1, WARMUP_PCT=percent, MAX_ITERS=steps)
+    assert warmup_steps(settings, steps) == warmup
+    assert settled_warmup(settings) == {"WARMUP_STEPS": str(warmup)}
+    # So no share ever leaves a run without its peak.
+    check_fit(settings, steps)
+
+
+def test_a_warm_up_in_steps_is_what_it_says(one_run):
+    settings = one_run(WARMUP_STEPS=7)
+    assert settings["WARMUP_PCT"] is None
+    assert (warmup_steps(settings, 10), warmup_steps(settings, 10_000)) == (7, 7)
+    assert settled_warmup(settings) == {}
+
+
+def test_the_share_follows_extra_steps_and_waits_for_the_length_of_epochs(one_run):
+    share = {"WARMUP_STEPS": -1, "WARMUP_PCT": 10}
+    assert settled_warmup(one_run(EXTRA_ITERATIONS_PCT=30, **share)) == {"WARMUP_STEPS": "2"}
+    epochs = one_run(NUM_EPOCHS=2, **share)
+    assert settled_warmup(epochs) == {}
+    assert warmup_steps(epochs, 50) == 5
 
 
 def test_no_extra_budget_leaves_every_run_what_it_was(configure):

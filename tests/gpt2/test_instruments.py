@@ -138,8 +138,9 @@ def test_a_device_without_bfloat16_says_why_it_has_no_peak(one_run, model):
     ("options", "text"),
     [
         ({}, "0.0006, 2 steps of warm-up, cosine to 6e-05"),
+        ({"WARMUP_STEPS": -1, "WARMUP_PCT": 2}, "0.0006, 6 steps of warm-up, cosine to 6e-05"),
         ({"WARMUP_STEPS": 0, "DECAY_LR": "n"}, "0.0006, no warm-up, then constant"),
     ],
 )
 def test_the_schedule_in_words(one_run, options, text):
-    assert schedule_text(one_run(**options)) == text
+    assert schedule_text(one_run(**options), 300) == text

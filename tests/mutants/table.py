@@ -4,6 +4,7 @@ from tests.mutants.architectures import ARCHITECTURES
 from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.compare import COMPARE
+from tests.mutants.configuring import CONFIGURING
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
 from tests.mutants.exchange import EXCHANGE
@@ -23,6 +24,7 @@ from tests.mutants.training import TRAINING
 
 MUTANTS = (
     *GROUPS,
+    *CONFIGURING,
     *OPTIMIZERS,
     *SPAM,
     *TRAINING,

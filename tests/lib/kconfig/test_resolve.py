@@ -179,12 +179,13 @@ def test_a_wish_of_a_defconfig_that_a_fragment_hides_is_an_error(tree, layer):
     assert message.startswith("low:2: MEMORY_GIB=8 wants DEVICE_CUDA || EXPERT")
 
 
-@pytest.mark.parametrize("kind", ["state", "request"])
-def test_an_override_may_hide_what_a_file_asked_for(tree, layer, kind):
+@pytest.mark.parametrize(("kind", "lines"), [("state", [2]), ("request", [2, 3])])
+def test_an_override_may_hide_what_a_file_asked_for(tree, layer, kind, lines):
+    # TF32=y is the default: in a whole `.config` nobody asked for it.
     low = layer("CONFIG_DEVICE_CUDA=y", "CONFIG_MEMORY_GIB=8", "CONFIG_TF32=y", kind=kind)
     configuration = tree.resolve([low, override_layer([("DEVICE", "cpu")])])
     assert configuration.typed().MEMORY_GIB is None
-    assert [problem.line for problem in configuration.dropped] == [2, 3]
+    assert [problem.line for problem in configuration.dropped] == lines
 
 
 def test_a_fragment_may_hide_what_a_whole_config_holds(tree, layer):
@@ -194,11 +195,15 @@ def test_a_fragment_may_hide_what_a_whole_config_holds(tree, layer):
     assert "DTYPE_BFLOAT16=y wants DEVICE_CUDA" in str(configuration.dropped[0])
 
 
-def test_a_select_may_overrule_what_a_whole_config_holds(tree, layer):
-    low = layer("# CONFIG_FUSED is not set", kind="state")
+def test_a_select_may_overrule_what_a_file_holds(tree, layer):
+    low = layer("# CONFIG_FUSED is not set")
     configuration = tree.resolve([low, override_layer([("COMPILE", "y")])])
     assert configuration.typed().FUSED is True
     assert "FUSED=n, but COMPILE selects it" in str(configuration.dropped[0])
+    # In a whole `.config` that line is a default, which moves without a word.
+    low = layer("# CONFIG_FUSED is not set", kind="state")
+    configuration = tree.resolve([low, override_layer([("COMPILE", "y")])])
+    assert (configuration.typed().FUSED, configuration.dropped) == (True, ())
 
 
 @pytest.mark.parametrize("kind", ["state", "request"])
@@ -211,6 +216,42 @@ def test_an_override_may_not_push_another_value_out_of_range(tree, layer, kind):
 def test_what_was_never_possible_is_an_error_even_below_an_override(tree, layer):
     low = layer("CONFIG_MEMORY_GIB=8", kind="state")
     assert "MEMORY_GIB=8 wants" in refusal(tree, low, override_layer([("SEED", "3")]))
+
+
+# Numbers
+
+
+@pytest.fixture
+def fixed(tmp_path):
+    """A tree in which a preset fixes numbers."""
+    (tmp_path / "Kconfig").write_text(
+        'config FREE\n\tbool "free"\n'
+        'config THETA\n\tstring "theta" if FREE\n\tdefault "50"\n'
+        "\thelp\n\t  Type: float in (0, inf)\n"
+        'config AT\n\thex "at" if FREE\n\tdefault 0x1f\n'
+        'config NAME\n\tstring "name" if FREE\n\tdefault "50"\n\thelp\n\t  Type: name\n'
+    )
+    return load_tree(tmp_path, Policy())
+
+
+@pytest.mark.parametrize("kind", ["state", "request"])
+def test_a_hidden_number_may_be_written_otherwise(fixed, layer, kind):
+    lines = ['CONFIG_THETA="5.0e+1"', "CONFIG_AT=0X1F"]
+    configuration = fixed.resolve([layer(*lines, kind=kind)])
+    assert configuration.problems == configuration.dropped == ()
+    assert (configuration.typed().THETA, configuration.typed().AT) == (50.0, 31)
+    assert fixed.resolve([override_layer([("THETA", "50.0")])]).typed().THETA == 50.0
+
+
+@pytest.mark.parametrize("line", ['CONFIG_THETA="51"', "CONFIG_AT=0x20", 'CONFIG_NAME="50.0"'])
+def test_another_value_than_the_hidden_one_is_refused(fixed, layer, line):
+    assert "wants FREE (=n)" in refusal(fixed, layer(line))
+
+
+def test_the_same_number_overrides_nothing(tree, layer):
+    low, high = layer('CONFIG_LEARNING_RATE="1e-3"'), override_layer([("LEARNING_RATE", "0.001")])
+    assert tree.resolve([low, high]).overridden == ()
+    assert len(tree.resolve([low, override_layer([("LEARNING_RATE", "0.002")])]).overridden) == 1
 
 
 # A whole `.config`

@@ -112,8 +112,9 @@ def test_the_loss_falls_on_the_made_up_language(both):
 
 
 def test_the_learning_rates_are_ours(context):
-    for decay in ("y", "n"):
-        options = {"MAX_ITERS": "20", "WARMUP_STEPS": "5", "DECAY_LR": decay}
+    share = {"WARMUP_STEPS": "-1", "WARMUP_PCT": "25"}
+    for decay, warmup in (("y", {"WARMUP_STEPS": "5"}), ("n", {"WARMUP_STEPS": "5"}), ("y", share)):
+        options = {"MAX_ITERS": "20", "DECAY_LR": decay} | warmup
         settings = context().settings(dict(FAST.options) | options)
         floor = settings["MIN_LR"] if decay == "y" else settings["LEARNING_RATE"]
         for step in range(20):

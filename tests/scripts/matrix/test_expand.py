@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from gpt2 import train
 from scripts.matrix.expand import expand
+from scripts.matrix.plan import plan
 
 FULL = {
     "PRUNING_METHOD": "none,magnitude,state",
@@ -138,8 +140,8 @@ def test_a_variation_that_changes_nothing_is_the_same_run(configure):
 
 
 def test_a_variation_that_cannot_be_is_refused(configure):
-    with pytest.raises(ValueError, match="BIAS=n wants ARCH_PRESET_CUSTOM"):
-        expand(configure(**DENSE | {"VARIATIONS": "BIAS=n"}))
+    with pytest.raises(ValueError, match="N_LAYER=3 wants MODEL_CUSTOM"):
+        expand(configure(**DENSE | {"MODEL": "gpt2", "VARIATIONS": "N_LAYER=3"}))
 
 
 def test_presets_that_fix_the_same_are_one_run(configure):
@@ -171,3 +173,35 @@ def test_steps_are_arms_like_others(configure):
 def test_no_step_is_an_error(configure):
     with pytest.raises(ValueError, match="RA_STEP is empty"):
         expand(configure(**RA))
+
+
+# The warm-up by a share of the steps (-1)
+SHARE = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none", "WARMUP_STEPS": -1, "WARMUP_PCT": 10}
+
+
+def test_a_share_of_a_known_length_is_the_run_with_so_many_steps(configure):
+    (run,) = expand(configure(**SHARE, MAX_ITERS=50)).runs
+    (explicit,) = expand(configure(**DENSE | {"MAX_ITERS": 50, "WARMUP_STEPS": 5})).runs
+    config = run.configuration.typed()
+    assert (config.WARMUP_STEPS, config.WARMUP_PCT) == (5, None)
+    assert run.hash == explicit.hash
+
+
+def test_a_warm_up_that_follows_the_length_is_no_disparity(configure):
+    the_plan = plan(configure(**SHARE, SWEEP="MAX_ITERS=50,100"))
+    warmups = [planned.settings["WARMUP_STEPS"] for planned in the_plan.runs]
+    assert warmups == [5, 10]
+    assert the_plan.parity() == {}
+
+
+def test_epochs_keep_the_share_for_their_data_give_the_length(configure):
+    (run,) = expand(configure(**SHARE, NUM_EPOCHS=2)).runs
+    config = run.configuration.typed()
+    assert (config.WARMUP_STEPS, config.WARMUP_PCT) == (-1, 10)
+
+
+def test_a_single_run_is_the_same_as_of_the_plan(configure, monkeypatch):
+    configuration = configure(**SHARE, MAX_ITERS=50)
+    monkeypatch.setattr(train, "load_configuration", lambda _: configuration)
+    (planned,) = plan(configuration).runs
+    assert train.find_run(None, []).path == planned.directory.path

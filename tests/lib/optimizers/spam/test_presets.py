@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lib.kconfig import ConfigError
+from lib.kconfig.scan import scan_text
 from lib.optimizers import OPTIMIZERS, build_optimizer
 
 SPAM = {"OPTIMIZER": "adamwspam"}
@@ -100,10 +101,49 @@ def test_a_base_of_adamwprune_brings_its_preset(one_run):
     assert knobs(built(settings)) == knobs(built(one_run(**SPAM, SPAM_PRESET="paper")))
 
 
-def test_a_preset_must_be_chosen_and_means_nothing_elsewhere(one_run):
+def test_the_optimizer_alone_takes_the_preset_seed_and_says_so(configure, one_run):
+    configuration = configure(**SPAM, PRUNING_METHOD="none")
+    assert configuration.notes == (
+        "SPAM_PRESET=seed is taken, its default; the others are paper, custom",
+    )
+    assert one_run(**SPAM) == one_run(**SPAM, SPAM_PRESET="seed")
+    for preset in ("seed", "paper", "seed,paper"):
+        chosen = configure(**SPAM, SPAM_PRESET=preset)
+        assert (",".join(chosen.typed().SPAM_PRESET), chosen.notes) == (preset, ())
     with pytest.raises(ValueError, match="SPAM_PRESET is empty.*seed, paper, custom"):
-        one_run(**SPAM)
+        one_run(**SPAM, SPAM_PRESET_SEED="n")
     assert one_run(OPTIMIZER="adamw")["SPAM_PRESET"] is None
+
+
+BLOCK = """\
+# Spike detection and clipping (prevents gradient explosions)
+CONFIG_SPAM_ENABLE_CLIP=y
+CONFIG_SPAM_SPIKE_THRESHOLD="2.0"
+CONFIG_SPAM_THETA="50.0"
+
+# Periodic exploration (escape local minima)
+CONFIG_SPAM_PERIODIC_RESET=y
+CONFIG_SPAM_INTERVAL=1000
+CONFIG_SPAM_WARMUP=y
+CONFIG_SPAM_WARMUP_STEPS=100
+"""
+
+
+@pytest.mark.parametrize("preset", ["seed", "custom"])
+@pytest.mark.parametrize("kind", ["request", "state"])
+def test_the_block_of_settings_that_people_bring_loads_as_a_fragment(tree, preset, kind):
+    lines = f"CONFIG_OPTIMIZER_ADAMWSPAM=y\nCONFIG_SPAM_PRESET_{preset.upper()}=y\n"
+    base = scan_text(lines, "base", kind)
+    plain, found = tree.resolve([base]), tree.resolve([base, scan_text(BLOCK, "spam", "request")])
+    assert found.typed().hash == plain.typed().hash
+    assert found.problems == found.dropped == found.overridden == found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "option", [{"SPAM_THETA": "50.0"}, {"SPAM_EPSILON": "1e-08"}, {"SPAM_DENSITY": "1"}]
+)
+def test_a_number_that_a_preset_fixes_may_be_written_in_any_way(one_run, option):
+    assert one_run(**SPAM, SPAM_PRESET="seed", **option) == one_run(**SPAM, SPAM_PRESET="seed")
 
 
 def test_stable_spam(one_run):
