@@ -15,6 +15,7 @@ from lib.kconfig import (
     overrides_from_environment,
     read_layer,
 )
+from lib.kconfig.aliases import translated
 from lib.kconfig.store import config_path
 
 
@@ -23,20 +24,25 @@ def config_file() -> Path:
     return ROOT / config_path(os.environ)
 
 
-def load_configuration(overrides: Layer | None = None) -> Configuration:
-    """`.config` with `overrides` on top; without them, those that Make hands on.
+def load_configuration(
+    overrides: Layer | None = None, *, path: Path | None = None
+) -> Configuration:
+    """`.config`, or the file `path`, with `overrides` on top; without them, those that Make hands
+    on.
 
     Says on stderr what the command line changes, and what is only a warning because
     KCONFIG_WERROR=0. Raises NoConfig if there is no `.config`, ConfigError if it is wrong.
     """
     if overrides is None:
         overrides = overrides_from_environment(os.environ)
-    path = config_file()
+    path = path or config_file()
     label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
     tree = load_tree(ROOT)
     # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
     kind = None if path.is_file() else "state"
     configuration = tree.resolve([read_layer(path, label, kind=kind), overrides])
+    for line in translated(overrides, tree):
+        print(line, file=sys.stderr)
     for earlier, later in configuration.overridden:
         before = earlier.value if earlier.name == later.name else earlier.name
         print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
