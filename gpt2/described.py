@@ -65,7 +65,7 @@ def in_our_words(arguments: Sequence[str]) -> list[str]:
     """
     translated, notes = translate(arguments, _settled)
     for note in notes:
-        print(note, file=sys.stderr)
+        _say(note)
     return translated
 
 
@@ -96,7 +96,7 @@ def find_run(folder: Path | None, assignments: list[str], wish: Wish) -> RunDire
             return _frozen(owner, wish)
     configuration, chosen = one_run(_configuration(layer, wish), layer, wish.arm)
     if chosen:
-        print(f"one run of several: {' '.join(chosen)}", file=sys.stderr)
+        _say(f"one run of several: {' '.join(chosen)}")
     if wish.resume in (LATEST, BEST):
         return _continued(configuration, layer, wish)
     return _planned(configuration, _settings(configuration, wish))
@@ -113,6 +113,8 @@ def begins(run: RunDirectory, resume: str | None) -> str:
     if resume == RESTART:
         return f"{state}, to begin at step 0"
     if resume == LATEST:
+        if not has_begun(run):
+            return f"{state}, to begin at step 0"
         path = max(run.checkpoints_path.glob("step-*.pt"), key=lambda path: (len(path.name), path))
     else:
         # It brings torch, a second.
@@ -131,11 +133,8 @@ def _frozen(path: Path, wish: Wish) -> RunDirectory:
     run = RunDirectory(path)
     # Asked before anything is written, so that a mistyped name leaves no folder behind.
     run.config()
-    if wish.resume in (LATEST, BEST) and not has_begun(run):
-        raise ValueError(
-            f"{run.name} has no checkpoint to continue from. To begin it, type "
-            f"`{wish.without('--resume')}`."
-        )
+    if wish.resume == LATEST and not has_begun(run):
+        _say(f"--resume latest: {run.name} has no checkpoint yet and begins at step 0")
     return run
 
 
@@ -148,10 +147,7 @@ def _configuration(layer: Layer, wish: Wish) -> Configuration:
     configuration = load_configuration(layer, path=WITHOUT_CONFIG)
     if wish.arm is None and not named_axes(configuration, layer):
         raise no_config(str(usual))
-    print(
-        f"There is no {usual} yet: the options go on top of defconfigs/quickstart.",
-        file=sys.stderr,
-    )
+    _say(f"There is no {usual} yet: the options go on top of defconfigs/quickstart.")
     return configuration
 
 
@@ -192,11 +188,14 @@ def _continued(configuration: Configuration, layer: Layer, wish: Wish) -> RunDir
             return _planned(configuration, settings)
     found, line = continued(configuration, layer)
     if found is not None:
-        print(line, file=sys.stderr)
+        _say(line)
         return found
     begin = wish.without("--resume") if word is None else wish.with_more(word, "--resume")
     results = configuration.typed().RESULTS_DIR
     others = [run.name for run in begun_runs(ROOT / results)]
+    if not others and word is None and wish.resume == LATEST:
+        _say("--resume latest: no run has begun yet, so this one begins at step 0")
+        return _planned(configuration, settings_of(configuration))
     there = (
         f"Begun are {', '.join(others[:SHOWN])}: `python gpt2/train.py --run "
         f"{results}/runs/{others[0]} --resume {wish.resume}` continues one. "
@@ -207,3 +206,7 @@ def _continued(configuration: Configuration, layer: Layer, wish: Wish) -> RunDir
         f"--resume {wish.resume}: no run of this configuration has begun. {there}To begin it, type "
         f"`{begin}`."
     )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

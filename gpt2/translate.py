@@ -91,7 +91,7 @@ def translate(arguments: Sequence[str], settled: Settled) -> tuple[list[str], li
     _refuse_missing(words)
     notes: list[str] = []
     words = _resume(_leave_out(words, notes), notes)
-    words = _files(words, notes)
+    words = _files(words, settled, notes)
     words = _sums(words, settled, notes)
     words = _custom_sizes(words, settled, notes)
     return [text for word in words for text in word.typed], notes
@@ -101,8 +101,8 @@ def refuse_several_processes(arguments: Sequence[str], environ: Mapping[str, str
     """Raise ValueError under torchrun and its like, with the line for one process."""
     if not environ.get("RANK") or environ.get("WORLD_SIZE", "1") in ("", "0", "1"):
         return
-    words = [word for word in words_of(arguments) if not _asks(word, SEVERAL_PROCESSES)]
-    raise ValueError(_refusal(SEVERAL_PROCESSES, f"WORLD_SIZE={environ['WORLD_SIZE']}", words))
+    asked = f"WORLD_SIZE={environ['WORLD_SIZE']}"
+    raise ValueError(_refusal(SEVERAL_PROCESSES, asked, words_of(arguments)))
 
 
 def _asks(word: Word, missing: Missing) -> bool:
@@ -112,14 +112,17 @@ def _asks(word: Word, missing: Missing) -> bool:
 
 def _refuse_missing(words: Sequence[Word]) -> None:
     for missing in MISSING:
-        asked = [word for word in words if _asks(word, missing) and not word.is_no]
+        asked = [word.shown for word in words if _asks(word, missing) and not word.is_no]
         if asked:
-            rest = [word for word in words if not _asks(word, missing)]
-            rest += [Word((text,)) for text in missing.instead]
-            raise ValueError(_refusal(missing, " ".join(word.shown for word in asked), rest))
+            raise ValueError(_refusal(missing, " ".join(asked), words))
 
 
-def _refusal(missing: Missing, asked: str, rest: Sequence[Word]) -> str:
+def _refusal(missing: Missing, asked: str, words: Sequence[Word]) -> str:
+    """The sentence, with a line that has nothing else that is missing either."""
+    rest = [word for word in words if not any(_asks(word, each) for each in MISSING)]
+    for each in MISSING:
+        if any(_asks(word, each) and not word.is_no for word in words):
+            rest += [Word((text,)) for text in each.instead]
     return f"{asked}: {missing.what} is not built yet; {missing.answer}. Type `{line_of(rest)}`."
 
 
@@ -147,7 +150,7 @@ def _resume(words: Sequence[Word], notes: list[str]) -> list[Word]:
     return found
 
 
-def _files(words: Sequence[Word], notes: list[str]) -> list[Word]:
+def _files(words: Sequence[Word], settled: Settled, notes: list[str]) -> list[Word]:
     """Files of settings become options, before those of the line, which come after them."""
     typed = [word for word in words if not word.file]
     own = {word.name: word.value for word in typed if word.name}
@@ -160,28 +163,47 @@ def _files(words: Sequence[Word], notes: list[str]) -> list[Word]:
                 f"{word.typed[0]} is no file of settings that is known here: a configuration is a "
                 f"defconfig (`make list-defconfigs`). Known are {', '.join(FILES)}."
             )
-        options |= FILES[word.file]
-        options = {name: value for name, value in options.items() if name not in own}
-        _fit_to_the_line(options, FILES[word.file], own)
+        file = _with_components(FILES[word.file], own, settled)
+        options = {name: value for name, value in (options | file).items() if name not in own}
+        _shorten(options, file, own)
         listed = " ".join(f"{name}={value}" for name, value in options.items())
         notes.append(f"{word.typed[0]} is here: {listed}")
     return [Word((f"--{_dashed(n)}={v}",), n, v) for n, v in options.items()] + typed
 
 
-def _fit_to_the_line(
-    options: dict[str, str], file: Mapping[str, str], own: Mapping[str, str]
-) -> None:
-    """Adjust what a file says to what the line changes of it."""
-    if set(own) & set(COMPONENTS) - {"ATTENTION_BACKEND"} and "ARCH_PRESET" in options:
-        # A preset fixes its components; with one of them changed it is where they begin.
-        base = {"team": "llama"}.get(options["ARCH_PRESET"], options["ARCH_PRESET"])
-        if base != "custom":
-            options |= {"ARCH_PRESET": "custom", "ARCH_BASE": base}
+def _with_components(
+    file: Mapping[str, str], own: Mapping[str, str], settled: Settled
+) -> Mapping[str, str]:
+    """A file's options with each component named where they are no preset: those of the present
+    configuration shall not remain."""
+    preset = file["ARCH_PRESET"]
+    if preset != "custom" and not set(own) & set(COMPONENTS) - {"ATTENTION_BACKEND"}:
+        return file
+    if "ARCH_PRESET" in own and own["ARCH_PRESET"] != "custom":
+        return file
+    # A preset with one component changed is where the others begin.
+    base = file["ARCH_BASE"] if preset == "custom" else preset
+    base = own.get("ARCH_BASE", {"team": "llama"}.get(base, base))
+    settings = settled({"ARCHITECTURE": "vanilla", "ARCH_PRESET": base})
+    whole = {name: _text(settings[name]) for name in COMPONENTS if settings[name] is not None}
+    whole |= {name: value for name, value in file.items() if name in COMPONENTS}
+    if (whole | own)["FFN_TYPE"] == "swiglu":
+        # It brings its own.
+        whole.pop("ACTIVATION", None)
+    return {**file, "ARCH_PRESET": "custom", "ARCH_BASE": base, **whole}
+
+
+def _text(value: Any) -> str:
+    return {True: "y", False: "n"}[value] if isinstance(value, bool) else str(value)
+
+
+def _shorten(options: dict[str, str], file: Mapping[str, str], own: Mapping[str, str]) -> None:
+    """A run that the line makes shorter keeps the shape that the file gives it."""
     steps = own.get("MAX_ITERS", "")
     if "WARMUP_STEPS" in options and steps.isdecimal():
-        # A shortened run keeps its shape.
-        share = int(file["WARMUP_STEPS"]) / int(file["MAX_ITERS"])
-        options["WARMUP_STEPS"] = str(int(int(steps) * share))
+        options["WARMUP_STEPS"] = str(
+            int(steps) * int(file["WARMUP_STEPS"]) // int(file["MAX_ITERS"])
+        )
     if own.get("NUM_EPOCHS", "0") != "0":
         options.pop("MAX_ITERS", None)
 

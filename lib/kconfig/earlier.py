@@ -110,11 +110,15 @@ MISSING: tuple[Missing, ...] = (
 )
 
 # nanoGPT's settings of a run of GPT-2 124M, of which the systems built on it are made.
-_DENSE = {"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"}
+_DENSE = {
+    **{"OPTIMIZER": "adamw", "PRUNING_METHOD": "none"},
+    **{"ARCHITECTURE": "vanilla", "INIT_FROM": "", "DROPOUT": "0.0", "VOCAB_MULTIPLE": "64"},
+}
 _LONG = {
     **{"BLOCK_SIZE": "1024", "BATCH_SIZE": "12", "GRADIENT_ACCUMULATION": "40"},
     **{"MAX_ITERS": "600000", "WARMUP_STEPS": "2000", "LEARNING_RATE": "6e-4", "MIN_LR": "6e-5"},
-    **{"BETA2": "0.95", "WEIGHT_DECAY": "0.1", **_DENSE},
+    **{"BETA2": "0.95", "WEIGHT_DECAY": "0.1"},
+    **_DENSE,
 }
 _GPT2 = {"MODEL": "gpt2", "ARCH_PRESET": "gpt2", **_LONG}
 _LLAMA = {"MODEL": "gpt2", "ARCH_PRESET": "llama", **_LONG}
@@ -140,20 +144,30 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "full_gpt2_1.36b": {**_GPT2, "MODEL": "1360m"},
     "full_llama_1.36b": {**_LLAMA, "MODEL": "1360m"},
     "preset_quick_test": {
+        **_DENSE,
         **{"MODEL": "custom", "N_LAYER": "4", "N_HEAD": "4", "N_EMBD": "128"},
         **{"ARCH_PRESET": "gpt2", "BLOCK_SIZE": "128", "BATCH_SIZE": "8"},
         **{"GRADIENT_ACCUMULATION": "1", "MAX_ITERS": "100", "WARMUP_STEPS": "10"},
-        **{"LEARNING_RATE": "1e-3", "MIN_LR": "1e-4", **_DENSE},
+        **{"LEARNING_RATE": "1e-3", "MIN_LR": "1e-4"},
     },
     "preset_gpt2_owt": _OPENWEBTEXT,
     "train_gpt2": _OPENWEBTEXT,
     "train_shakespeare_char": {
+        **_DENSE,
         **{"MODEL": "custom", "N_LAYER": "6", "N_HEAD": "6", "N_EMBD": "384"},
         **{"ARCH_PRESET": "custom", "ARCH_BASE": "gpt2", "NORMALIZATION": "layernorm-nobias"},
         **{"ACTIVATION": "gelu", "BIAS": "n", "VOCAB_MULTIPLE": "1", "DROPOUT": "0.2"},
         **{"DATASET": "shakespeare-char", "BLOCK_SIZE": "256", "BATCH_SIZE": "64"},
         **{"GRADIENT_ACCUMULATION": "1", "MAX_ITERS": "5000", "WARMUP_STEPS": "100"},
         **{"LEARNING_RATE": "1e-3", "MIN_LR": "1e-4", "BETA2": "0.99", "WEIGHT_DECAY": "0.1"},
-        **{"EVAL_INTERVAL": "250", **_DENSE},
+        **{"EVAL_INTERVAL": "250"},
+    },
+    "finetune_shakespeare": {
+        **_DENSE,
+        **{"MODEL": "gpt2-xl", "ARCH_PRESET": "gpt2", "INIT_FROM": "gpt2-xl"},
+        **{"VOCAB_MULTIPLE": "1", "DATASET": "shakespeare", "BLOCK_SIZE": "1024"},
+        **{"BATCH_SIZE": "1", "GRADIENT_ACCUMULATION": "32", "MAX_ITERS": "20"},
+        **{"WARMUP_STEPS": "0", "LEARNING_RATE": "3e-5", "DECAY_LR": "n", "BETA2": "0.95"},
+        **{"WEIGHT_DECAY": "0.1", "EVAL_INTERVAL": "5"},
     },
 }
