@@ -62,7 +62,9 @@ def _is_of(run: Configuration, configuration: Configuration) -> bool:
     axes = configuration.axes()
     varied = {*configuration.sweep(), *(name for v in configuration.variations() for name in v)}
     for name in NAMED:
-        if name not in axes and name not in varied and settings[name] != wanted[name]:
+        both = {settings[name], wanted[name]} - {None}
+        # None: the arm has no such option, and the configuration has it for another arm.
+        if name not in axes and name not in varied and len(both) > 1:
             return False
     members = all(settings[axis] in (None, *members) for axis, members in axes.items())
     return members and settings["SEED"] - wanted.SEED in range(wanted.SEEDS)

@@ -6,6 +6,7 @@ together, options without a meaning, and what is not built. The tables: lib/kcon
 """
 
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -19,6 +20,8 @@ PROGRAM = "python gpt2/train.py"
 
 # Options of the program itself that take no value.
 FLAGS = ("--dry-run", "--ablation-mode", "--restart", "--list-checkpoints", "--help")
+
+PATIENCE_S = 5.0
 
 SIZES = ("N_LAYER", "N_HEAD", "N_EMBD")
 
@@ -101,6 +104,9 @@ def refuse_several_processes(arguments: Sequence[str], environ: Mapping[str, str
     """Raise ValueError under torchrun and its like, with the line for one process."""
     if not environ.get("RANK") or environ.get("WORLD_SIZE", "1") in ("", "0", "1"):
         return
+    if environ["RANK"] != "0":
+        # The launcher ends the others when the first has refused, so that one speaks for all.
+        time.sleep(PATIENCE_S)
     asked = f"WORLD_SIZE={environ['WORLD_SIZE']}"
     raise ValueError(_refusal(SEVERAL_PROCESSES, asked, words_of(arguments)))
 
