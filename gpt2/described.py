@@ -14,14 +14,13 @@ from gpt2.one_run import named_axes, one_run, word_for_one
 from gpt2.translate import Word, line_of, translate, words_of
 from lib.arms import settings_of
 from lib.cli import ROOT
-from lib.current import config_file, load_configuration
+from lib.current import config_file, load_configuration, stored_layer
 from lib.kconfig import (
     Configuration,
     Layer,
     load_tree,
     override_layer,
     overrides_from_arguments,
-    read_layer,
 )
 from lib.kconfig.errors import no_config
 from lib.kconfig.store import config_path
@@ -71,7 +70,7 @@ def in_our_words(arguments: Sequence[str]) -> list[str]:
 
 def _settled(options: Mapping[str, str]) -> Mapping[str, Any]:
     path = config_file() if config_file().is_file() else WITHOUT_CONFIG
-    layers = [read_layer(path, path.name), override_layer(list(options.items()))]
+    layers = [stored_layer(path), override_layer(list(options.items()))]
     return load_tree(ROOT).resolve(layers).typed()
 
 

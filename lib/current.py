@@ -35,12 +35,8 @@ def load_configuration(
     """
     if overrides is None:
         overrides = overrides_from_environment(os.environ)
-    path = path or config_file()
-    label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
     tree = load_tree(ROOT)
-    # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
-    kind = None if path.is_file() else "state"
-    configuration = tree.resolve([read_layer(path, label, kind=kind), overrides])
+    configuration = tree.resolve([stored_layer(path), overrides])
     for line in translated(overrides, tree):
         print(line, file=sys.stderr)
     for earlier, later in configuration.overridden:
@@ -49,6 +45,14 @@ def load_configuration(
     for problem in configuration.problems:
         print(f"warning: {problem}", file=sys.stderr)
     return configuration
+
+
+def stored_layer(path: Path | None = None) -> Layer:
+    """What `.config`, or the file `path`, says. Raises NoConfig if there is none."""
+    path = path or config_file()
+    label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
+    # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
+    return read_layer(path, label, kind=None if path.is_file() else "state")
 
 
 def results_folder(tree: Tree, pairs: Iterable[tuple[str, str]]) -> Path:
