@@ -7,8 +7,8 @@ import pytest
 
 from gpt2 import prepare_data, train
 from lib.cli import ROOT
-from lib.kconfig.catalogue import Catalogue
 from lib.kconfig.earlier_lines import SYSTEMS, TRAIN
+from tests.documents import configuration_of
 
 TRAINING = [(s.defconfig, line) for s in SYSTEMS for line in s.lines if line.options is not None]
 OTHERS = [(s.defconfig, line) for s in SYSTEMS for line in s.lines if line.options is None]
@@ -83,25 +83,9 @@ def test_a_line_of_data_prepares_that_dataset(monkeypatch):
 
 
 def test_a_line_of_make_has_a_target_and_known_variables(tree):
-    makefiles = "".join(path.read_text() for path in (ROOT / "scripts" / "make").glob("*.mk"))
-    targets = set(re.findall(r"^([a-z -]+):", makefiles, re.MULTILINE))
-    targets = {target for line in targets for target in line.split()}
-    variables = {"RUN", "RUNS", "LATEST", "PROMPT", "COUNT", "TOKENS", "EXTRAS"}
-    for _, line in OTHERS:
-        program, *words = shlex.split(line.here)
-        if program != "make":
-            continue
-        for word in words:
-            name, is_variable, _ = word.partition("=")
-            kind, is_pattern, rest = name.partition("-")
-            if is_variable:
-                assert name in variables | set(tree.symbols) | set(tree.groups), line
-            elif kind == "defconfig":
-                assert rest in Catalogue(ROOT).defconfigs(), line
-            elif kind == "explain":
-                assert rest in set(tree.symbols) | set(tree.groups), line
-            else:
-                assert name in targets, line
+    for defconfig, line in OTHERS:
+        if line.here.startswith("make"):
+            configuration_of(line.here, defconfig, tree)
 
 
 def test_nothing_else_is_on_the_page():
