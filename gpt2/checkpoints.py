@@ -14,16 +14,31 @@ from lib.arms import run_settings
 from lib.checkpoint import CheckpointStore, Listed, Tiers, list_checkpoints
 from lib.cli import ROOT
 from lib.console import size
-from lib.current import load_configuration
-from lib.kconfig import overrides_from_arguments
+from lib.current import results_folder
+from lib.kconfig import load_tree, overrides_from_arguments
+from lib.kconfig.aliases import target_of
 from lib.runs import RunDirectory
 
 COLUMNS = "{:<28}{:>9}{:>10}{:>10}  {:<17}{:<24}{}"
 
+PLACE = ("RESULTS_DIR",)
+
 
 def print_checkpoints(folder: Path | None, assignments: list[str]) -> int:
-    """List those of the run in `folder`, or of every run below the results folder."""
-    runs = [RunDirectory(folder.resolve())] if folder is not None else _all_runs(assignments)
+    """List those of the run in `folder`, or of every run below the results folder.
+
+    Raises ValueError for an option that decides nothing here.
+    """
+    options = overrides_from_arguments(assignments).assignments
+    pairs = [(target_of(found.name, PLACE, ()), found.value) for found in options]
+    for name, _ in pairs:
+        if name not in PLACE or folder is not None:
+            what = "with --run" if name in PLACE else "here"
+            raise ValueError(
+                f"{name} has no effect with --list-checkpoints {what}: it lists those of every "
+                "run below --results-dir, or of the one of --run."
+            )
+    runs = [RunDirectory(folder.resolve())] if folder is not None else _all_runs(pairs)
     if not runs:
         print("No run has a checkpoint yet.")
     for run in runs:
@@ -40,9 +55,8 @@ def print_checkpoints(folder: Path | None, assignments: list[str]) -> int:
     return 0
 
 
-def _all_runs(assignments: list[str]) -> list[RunDirectory]:
-    configuration = load_configuration(overrides_from_arguments(assignments))
-    runs = ROOT / configuration.typed().RESULTS_DIR / "runs"
+def _all_runs(pairs: list[tuple[str, str]]) -> list[RunDirectory]:
+    runs = results_folder(load_tree(ROOT), pairs) / "runs"
     return [RunDirectory(path.parent) for path in sorted(runs.glob("*/checkpoints"))]
 
 

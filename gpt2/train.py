@@ -3,6 +3,9 @@
 Options are assignments to Kconfig symbols (`--learning-rate 3e-4 --optimizer adamw`), checked and
 resolved on top of `.config` by the same code that the matrix uses; the run they describe gets its
 folder, and is the same run as one of a matrix with the same values. `--dry-run` only says which.
+Where `.config` is a matrix, a member of an axis (`--optimizer adamw`) or `--arm` says which of its
+runs: other axes take their baseline. Options of earlier systems are understood
+(docs/coming-from.md).
 
 Idempotent: a run that has ended is not computed again, and one that was stopped or killed continues
 from its newest checkpoint. Exit codes: lib/cli.py, lib/signals.py.
@@ -23,20 +26,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gpt2.budget import check_fit, settled_warmup, total_steps
-from gpt2.exchange.source import check_source
-from lib.arms import architecture_label, arm_label, run_settings, settings_of
+from gpt2.described import LATEST, RESTART, Wish, begins, find_run, in_our_words
+from gpt2.translate import refuse_several_processes
+from lib.arms import architecture_label, arm_label, run_settings
 from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
-from lib.current import load_configuration
-from lib.kconfig import overrides_from_arguments
-from lib.runs import RunDirectory, RunFolders
+from lib.runs import RunDirectory
 from lib.signals import Stopped, StopRequests
 
 
 def main(arguments: Sequence[str]) -> int:
     started = time.perf_counter()
-    options, assignments = command_line().parse_known_args(arguments)
+    refuse_several_processes(arguments, os.environ)
+    options, assignments = command_line().parse_known_args(in_our_words(arguments))
+    refuse_without_effect(options)
     if options.list_checkpoints:
         from gpt2.checkpoints import print_checkpoints
 
@@ -44,19 +47,17 @@ def main(arguments: Sequence[str]) -> int:
     if options.ablation_mode:
         from gpt2.trainers.ablation import AblationCoordinator
 
-        if options.run is not None:
-            raise ValueError("--ablation-mode is for steps that options name, not for --run.")
-        return AblationCoordinator(assignments).run()
-    run = find_run(options.run, assignments)
+        return AblationCoordinator(assignments, options.dry_run).run()
+    run = find_run(options.run, assignments, Wish(options.resume, options.arm, tuple(arguments)))
     if options.dry_run:
-        print(f"{run.path}: {run.state()}")
+        print(f"{run.path}: {begins(run, options.resume)}")
         return 0
     summary = run.summary()
     if summary is not None:
         return already_ended(run, summary)
     with claim(run.path), StopRequests() as stop:
         try:
-            status = attempt(run, options.resume, started, stop)
+            status = attempt(run, options.resume or LATEST, started, stop)
         except Stopped as stopped:
             # Before the attempt was under way, or while its end was written.
             print(_stopped_by(stopped))
@@ -78,11 +79,15 @@ def command_line() -> argparse.ArgumentParser:
         allow_abbrev=False,
         epilog="SYMBOL is any option of the configuration: --max-iters 200, --optimizer adamw, "
         "--no-bias. `make explain-SYMBOL` says what it means; docs/configuration.md lists all.",
-        usage="%(prog)s [--dry-run] [--resume WHICH | --restart] (--run FOLDER | [--SYMBOL VALUE] "
-        "...)\n       %(prog)s --list-checkpoints [--run FOLDER]",
+        usage="%(prog)s [--dry-run] [--resume WHICH | --restart] (--run FOLDER | [--arm ARM] "
+        "[--SYMBOL VALUE] ...)\n       %(prog)s --ablation-mode [--dry-run] [--SYMBOL VALUE] ...\n"
+        "       %(prog)s --list-checkpoints [--run FOLDER | --results-dir FOLDER]",
     )
     parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
-    parser.add_argument("--dry-run", action="store_true", help="only say which run this is")
+    parser.add_argument("--arm", help="the run of this arm, such as adamw+magnitude@50%%")
+    parser.add_argument(
+        "--dry-run", "--dry_run", action="store_true", help="only say which run this is"
+    )
     parser.add_argument(
         "--ablation-mode",
         "--ablation_mode",
@@ -93,14 +98,14 @@ def command_line() -> argparse.ArgumentParser:
     start.add_argument(
         "--resume",
         metavar="WHICH",
-        default="latest",
-        help="checkpoint to continue from: latest (default), best, or the path of a file",
+        help="checkpoint to continue from: latest (default), best, or the path of a file; given, "
+        "there must be one",
     )
     start.add_argument(
         "--restart",
         action="store_const",
         dest="resume",
-        const="restart",
+        const=RESTART,
         help="begin at step 0; checkpoints that are there are set aside",
     )
     parser.add_argument(
@@ -112,33 +117,42 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def find_run(folder: Path | None, assignments: list[str]) -> RunDirectory:
-    """The run that the command line names or describes; its folder exists afterwards."""
-    if folder is not None:
-        if assignments:
-            raise ValueError(
-                f"--run takes a frozen run as it is, without {' '.join(assignments)}. "
-                "Leave --run out to describe another run by options."
-            )
-        run = RunDirectory(folder.resolve())
-        if not run.path.is_dir():
-            # A name of the same run that another plan gave it.
-            run = RunFolders(run.path.parent.parent).named(run.name) or run
-        # Asked before anything is written, so that a mistyped name leaves no folder behind.
-        run.config()
-        return run
-    configuration = load_configuration(overrides_from_arguments(assignments))
-    if settled := settled_warmup(configuration.typed()):
-        configuration = configuration.derive(settled, "length of the run")
-    settings = settings_of(configuration)
-    check_fit(settings, total_steps(settings, None))
-    config = configuration.typed()
-    run = RunDirectory.of(ROOT / config.RESULTS_DIR, config)
-    if not run.path.exists():
-        # Of one that was begun the weights may be gone: they are in its checkpoint.
-        check_source(settings)
-    run.freeze(configuration)
-    return run
+# By mode: the options of this program that have no effect in it, and what it does instead.
+WITHOUT_EFFECT = {
+    "--list-checkpoints": (
+        ("--arm", "--dry-run", "--ablation-mode", "--resume", "--restart"),
+        "it lists those of every run, or of the one of --run",
+    ),
+    "--ablation-mode": (
+        ("--run", "--arm", "--resume", "--restart"),
+        "it computes each step from where it stands, as `make` does; `make test-rerun TARGET=all` "
+        "computes ended ones again",
+    ),
+    "--run": (("--arm",), "a frozen run is taken as it is; describe another one without --run"),
+}
+
+
+def refuse_without_effect(options: argparse.Namespace) -> None:
+    """Raise ValueError for an option of the program that the chosen mode has no use for.
+
+    Which symbols concern a mode is for the mode to say.
+    """
+    given = {
+        "--list-checkpoints": options.list_checkpoints,
+        "--ablation-mode": options.ablation_mode,
+        "--run": options.run is not None,
+        "--arm": options.arm is not None,
+        "--dry-run": options.dry_run,
+        # What `make` does in any case.
+        "--resume": options.resume not in (None, RESTART)
+        and not (options.ablation_mode and options.resume == LATEST),
+        "--restart": options.resume == RESTART,
+    }
+    mode = next((mode for mode in WITHOUT_EFFECT if given[mode]), None)
+    if mode is not None:
+        useless, why = WITHOUT_EFFECT[mode]
+        if found := [name for name in useless if given[name]]:
+            raise ValueError(f"{' '.join(found)} has no effect with {mode}: {why}.")
 
 
 def already_ended(run: RunDirectory, summary: dict[str, Any]) -> int:

@@ -40,6 +40,10 @@ def exclusion(arm: Settings) -> str | None:
     return next((reason for applies, reason in EXCLUSIONS if applies(arm)), None)
 
 
+# What asks for several runs, each with the value at which it does not.
+SEVERAL: Mapping[str, Any] = {"SEEDS": 1, "SWEEP": "", "VARIATIONS": "", "EXTRA_BUDGET": "none"}
+
+
 def settings_of(configuration: Configuration) -> dict[str, Any]:
     """The typed values of one run, every axis reduced to its one member.
 
@@ -56,7 +60,7 @@ def settings_of(configuration: Configuration) -> dict[str, Any]:
                 f"{choose}, such as {axis}={members[0]}."
             )
         settings[axis] = members[0]
-    for name, single in (("SEEDS", 1), ("SWEEP", ""), ("VARIATIONS", ""), ("EXTRA_BUDGET", "none")):
+    for name, single in SEVERAL.items():
         if settings[name] != single:
             raise ValueError(
                 f"{name}={settings[name]} asks for several runs. {choose}: set {name}={single!r}."

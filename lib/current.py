@@ -15,6 +15,7 @@ from lib.kconfig import (
     overrides_from_environment,
     read_layer,
 )
+from lib.kconfig.aliases import translated
 from lib.kconfig.store import config_path
 
 
@@ -23,8 +24,11 @@ def config_file() -> Path:
     return ROOT / config_path(os.environ)
 
 
-def load_configuration(overrides: Layer | None = None) -> Configuration:
-    """`.config` with `overrides` on top; without them, those that Make hands on.
+def load_configuration(
+    overrides: Layer | None = None, *, path: Path | None = None
+) -> Configuration:
+    """`.config`, or the file `path`, with `overrides` on top; without them, those that Make hands
+    on.
 
     Says on stderr what the command line changes, what was read otherwise than it is written, and
     what is only a warning because KCONFIG_WERROR=0. Raises NoConfig if there is no `.config`,
@@ -32,12 +36,10 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
     """
     if overrides is None:
         overrides = overrides_from_environment(os.environ)
-    path = config_file()
-    label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
     tree = load_tree(ROOT)
-    # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
-    kind = None if path.is_file() else "state"
-    configuration = tree.resolve([read_layer(path, label, kind=kind), overrides])
+    configuration = tree.resolve([stored_layer(path), overrides])
+    for line in translated(overrides, tree):
+        print(line, file=sys.stderr)
     for earlier, later in configuration.overridden:
         before = earlier.value if earlier.name == later.name else earlier.name
         print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
@@ -46,6 +48,14 @@ def load_configuration(overrides: Layer | None = None) -> Configuration:
     for note in configuration.notes:
         print(f"note: {note}", file=sys.stderr)
     return configuration
+
+
+def stored_layer(path: Path | None = None) -> Layer:
+    """What `.config`, or the file `path`, says. Raises NoConfig if there is none."""
+    path = path or config_file()
+    label = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else str(path)
+    # A defconfig serves as well: `KCONFIG_CONFIG=defconfigs/quickstart make`.
+    return read_layer(path, label, kind=None if path.is_file() else "state")
 
 
 def results_folder(tree: Tree, pairs: Iterable[tuple[str, str]]) -> Path:

@@ -94,6 +94,29 @@ GOLDEN |= {
     "gpt2-component-ablation": (PARTS, *AT_124M),
     "gpt2-component-ablation-cpu": ([*PARTS, "adamw post"], *AT_CPU),
 }
+TEN = ["adamw", SPAM, "adamwprune", *(f"adamwprune+bitter{n}@50%" for n in range(10))]
+GOLDEN |= {
+    "gpt2-bitter-matrix": (
+        TEN,
+        *(131_072, 10_000, (6e-4, 6e-5), 700, (0.9, 0.95), (25, 75, 0), "auto"),
+    ),
+    "gpt2-bitter-matrix-cpu": (
+        TEN,
+        *(768, 1000, (1e-3, 1e-4), 50, (0.9, 0.99), (25, 75, 20), "cpu"),
+    ),
+    "gpt2-openwebtext": (
+        ["adamw"],
+        *(491_520, 600_000, (6e-4, 6e-5), 2000, (0.9, 0.95), None, "auto"),
+    ),
+    "llama-124m": (
+        ["adamw"],
+        *(131_072, 10_000, (6e-4, 6e-5), 700, (0.9, 0.95), None, "auto"),
+    ),
+    "gpt2-llama-1360m": (
+        ["adamw gpt2", "adamw llama"],
+        *(524_288, 10_000, (2e-4, 2e-5), 700, (0.9, 0.95), None, "auto"),
+    ),
+}
 
 
 def test_the_table_is_complete():

@@ -18,10 +18,11 @@ from lib.kconfig import overrides_from_arguments
 class AblationCoordinator:
     """Hands the steps that the options name to the matrix."""
 
-    def __init__(self, assignments: Sequence[str]) -> None:
+    def __init__(self, assignments: Sequence[str], is_dry_run: bool = False) -> None:
         """assignments: options of the command line. Raises ValueError where they, with `.config`,
         ask for no study."""
         layer = overrides_from_arguments(assignments)
+        self.target = "dry-run" if is_dry_run else "all"
         config = load_configuration(layer).typed()
         if config.ARCHITECTURE != "unified-ra":
             raise ValueError(
@@ -32,12 +33,12 @@ class AblationCoordinator:
         self.variables = [f"{found.name}={found.value}" for found in layer.assignments]
 
     def command(self) -> list[str]:
-        """What computes and reports: `make` with these options."""
+        """What computes and reports, or with --dry-run plans: `make` with these options."""
         # Make would take a dollar for the beginning of a variable.
         variables = [text.replace("$", "$$") for text in self.variables]
         make = os.environ.get("MAKE", "make")
         return [make, "-C", str(ROOT), "--no-print-directory", f"PYTHON={sys.executable}",
-                *variables, "all"]  # fmt: skip
+                *variables, self.target]  # fmt: skip
 
     def run(self) -> int:
         """The exit status of Make: 0 only if every run is done."""

@@ -4,6 +4,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from lib.kconfig.aliases import TRACKER, tracker_symbols
+from lib.kconfig.earlier import MISSING
 from lib.kconfig.renames import successor
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ def unknown_name(tree: "Tree", name: str) -> tuple[str, str]:
         if name == TRACKER:
             what = f"{TRACKER} is a word for the command line"
             return what, f"write {how_to_write(tree, TRACKER)}"
+    for missing in MISSING:
+        if name in missing.asked_by and name not in known:
+            return f"{name}: {missing.what} is not built yet; {missing.answer}", "remove it"
     was_known, new = successor(name, known)
     if new is not None:
         return f"{name} is now {new}", f"write {how_to_write(tree, new)}"

@@ -1,5 +1,7 @@
 """Names that users of earlier benchmarks know, and what they are called here.
 
+Those that a command line takes as they are stand in lib/kconfig/earlier.py.
+
 A plain table for "did you mean". A successor is suggested only if the loaded tree has it; None
 marks a name without one. Choice and axis members are written in full: in a file a setting is
 `CONFIG_OPTIMIZER_ADAMW=y`, never `CONFIG_OPTIMIZER="adamw"`.
@@ -7,10 +9,13 @@ marks a name without one. Choice and axis members are written in full: in a file
 
 from collections.abc import Collection
 
+from lib.kconfig.earlier import IDLE, SAME
+
 RENAMED: dict[str, str | None] = {
     # general
-    "OUTPUT_DIR": "RESULTS_DIR",
     "TEST_RESULTS_DIR": "RESULTS_DIR",
+    "NUM_WORKERS": "PREFETCH",
+    "PREFETCH_FACTOR": "PREFETCH",
     "COMPILE_MODEL": "COMPILE",
     "GPT2_COMPILE": "COMPILE",
     "MIXED_PRECISION": "DTYPE_BFLOAT16",
@@ -37,11 +42,6 @@ RENAMED: dict[str, str | None] = {
     "EXPERIMENT_TRACKER": "TRACKER",
     "GPT2_TRACKER": "TRACKER",
     "USE_TENSORBOARD": "TRACKER_TENSORBOARD",
-    "WANDB_LOG": "TRACKER_WANDB",
-    "WANDB_PROJECT": "TRACKER_PROJECT",
-    # A run has the name of its folder everywhere.
-    "TRACKER_RUN_NAME": None,
-    "WANDB_RUN_NAME": None,
     "TRACKER_SET_BY_CLI": None,
     "TRACKER_CLI_VALUE": None,
     "BASELINE_RUN_ID": None,
@@ -167,9 +167,11 @@ def successor(name: str, known: Collection[str]) -> tuple[bool, str | None]:
     for prefix in _LEVEL_FAMILIES:
         if name.startswith(prefix):
             return True, "TARGET_SPARSITY" if "TARGET_SPARSITY" in known else None
-    if name in RENAMED:
-        new = RENAMED[name]
+    if name in RENAMED or name in SAME:
+        new = RENAMED.get(name) or SAME.get(name)
         return True, new if new in known else None
+    if name in IDLE:
+        return True, None
     for prefix, replacement in _FAMILIES:
         rest = name.removeprefix(prefix)
         if rest not in (name, "") and (new := replacement + rest) in known:

@@ -1,8 +1,8 @@
 """`make docs`: write the pages, and the tables in pages, that follow from the code.
 
-docs/configuration.md, docs/arms.md and gpt2/reciprocal/Kconfig.steps are generated as a whole. The
-other pages named below are written by hand around generated tables. `--check` writes nothing and
-fails where a page is not what it would be.
+docs/configuration.md, docs/arms.md, docs/coming-from.md and gpt2/reciprocal/Kconfig.steps are
+generated as a whole. The other pages named below are written by hand around generated tables.
+`--check` writes nothing and fails where a page is not what it would be.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from lib.kconfig.reference import reference
 from scripts.docs import (
     architectures,
     arms,
+    coming_from,
     data,
     measurement,
     optimizers,
@@ -42,7 +43,11 @@ def pages() -> Mapping[Path, str]:
         architectures.PAGE: architectures.contents(tree),
         ra_steps.PAGE: ra_steps.contents(),
     }
-    found = {ROOT / "docs" / "configuration.md": reference(tree), arms.PAGE: arms.page(tree)}
+    found = {
+        ROOT / "docs" / "configuration.md": reference(tree),
+        arms.PAGE: arms.page(tree),
+        coming_from.PAGE: coming_from.page(),
+    }
     for path, tables in by_hand.items():
         found[path] = fill(path.read_text("utf-8"), tables)
     return found

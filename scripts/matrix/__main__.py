@@ -13,6 +13,7 @@ from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
 from scripts.matrix.jobs import has_jobserver, only_prints
+from scripts.matrix.last import record
 from scripts.matrix.plan import Plan, plan, shown
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
@@ -47,6 +48,8 @@ def run(the_plan: Plan) -> int:
     """Compute what is not computed yet, then report. 0 only if every run is done."""
     with claim(the_plan.folder) as lock:
         the_plan.write()
+        if not only_prints():
+            record(the_plan)
         print(plan_text(the_plan), end="\n\n")
         if the_plan.pending():
             for planned in the_plan.pending():

@@ -13,6 +13,7 @@ from gpt2.budget import settled_warmup
 from gpt2.reciprocal.steps import CONTROL, STEPS, step_named
 from lib.arms import (
     ARCHITECTURE_AXES,
+    SEVERAL,
     architecture_label,
     arm_label,
     budget_label,
@@ -27,7 +28,7 @@ from scripts.matrix.extra_budget import OPTIONS, check_extra_budget, extend
 PAIRED_AXES = ("OPTIMIZER", "PRUNING_METHOD")
 
 # Symbols that say which runs there are rather than what a run does; a run has them at one value.
-OF_A_RUN = {"SEEDS": "1", "SWEEP": "", "VARIATIONS": "", "EXTRA_BUDGET": "none"}
+OF_A_RUN = {name: str(value) for name, value in SEVERAL.items()}
 
 # What the label of an arm says already (lib/arms.py) is not said twice where it is swept.
 IN_LABELS = (

@@ -7,6 +7,7 @@ from gpt2.budget import most_steps, total_seconds
 from gpt2.spikes import spikes_of
 from lib.console import count, duration
 from lib.cpu import usable_cores
+from scripts.matrix.device_here import missing_device
 from scripts.matrix.disk import disk_line
 from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
 from scripts.matrix.jobs import parallel_jobs
@@ -34,6 +35,7 @@ def plan_text(plan: Plan) -> str:
     lines += _read_otherwise(plan)
     lines += _parity(plan)
     lines += [line] if (line := disk_line(plan, parallel_jobs(plan.config.PARALLEL_JOBS))) else []
+    lines += missing_device(plan)
     pending = len(plan.pending())
     if pending == 0:
         lines.append("Nothing is left to compute.")

@@ -1,6 +1,6 @@
 """`python -m scripts.report [MATRIX_FOLDER]`: write the page and print the scoreboard.
 
-Without a folder: the matrix of the current configuration, which `make report` means.
+Without a folder, as `make report` asks: scripts/matrix/last.py says of which matrix.
 """
 
 import argparse
@@ -34,9 +34,11 @@ def main(arguments: Sequence[str]) -> int:
 def _current_matrix() -> Path:
     # Planning reads the whole Kconfig tree; a named folder needs none of that.
     from lib.current import load_configuration
-    from scripts.matrix.plan import plan
+    from scripts.matrix.last import matrix_to_show
 
-    return plan(load_configuration()).folder
+    folder, line = matrix_to_show(load_configuration())
+    print(f"Report of {line}.", file=sys.stderr)
+    return folder
 
 
 if __name__ == "__main__":

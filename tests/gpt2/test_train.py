@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gpt2.train import find_run
+from gpt2.described import Wish, find_run
 from lib.cli import ROOT
 from lib.kconfig.store import save_config
 from lib.runs import RunDirectory
@@ -66,9 +66,10 @@ def test_a_run_has_one_folder_whatever_it_is_called(configure, monkeypatch, tmp_
     """The presets llama and team are one model."""
     monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "config"))
     save_config(tmp_path / "config", configure(), None)
-    first = find_run(None, [*DENSE, "--arch-preset", "llama"])
-    assert find_run(None, [*DENSE, "--arch-preset", "team"]) == first
-    assert find_run(first.path.with_name(first.name.replace("llama", "team")), []) == first
+    first = find_run(None, [*DENSE, "--arch-preset", "llama"], Wish())
+    assert find_run(None, [*DENSE, "--arch-preset", "team"], Wish()) == first
+    other = first.path.with_name(first.name.replace("llama", "team"))
+    assert find_run(other, [], Wish()) == first
 
 
 def test_a_dry_run_only_says_which(command, tmp_path):

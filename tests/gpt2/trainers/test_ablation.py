@@ -50,5 +50,8 @@ def test_the_command_line_goes_there(smoke, monkeypatch):
     monkeypatch.setattr("subprocess.call", lambda command: called.append(command) or 7)
     assert train.main(["--ablation-mode", *STUDY]) == 7
     assert "ABLATION_STEPS=V0,V1" in called[0]
-    with pytest.raises(ValueError, match="not for --run"):
+    assert called[0][-1] == "all"
+    train.main(["--ablation-mode", "--dry-run", *STUDY])
+    assert called[1] == [*called[0][:-1], "dry-run"]
+    with pytest.raises(ValueError, match="--run has no effect with --ablation-mode"):
         train.main(["--ablation-mode", "--run", "x"])

@@ -64,6 +64,10 @@ def test_a_listed_variable_that_is_not_there_is_an_error():
         ({"OPTIMIZER": "adamwprune,adamw"}, "OPTIMIZER", ("adamw", "adamwprune")),
         ({"OPTIMIZER_ADAMW": "y"}, "OPTIMIZER", ("adamw",)),
         ({"BIAS": "n"}, "BIAS", False),
+        *(({"BIAS": word}, "BIAS", True) for word in ("True", "true", "yes", "YES", "1")),
+        *(({"BIAS": word}, "BIAS", False) for word in ("False", "false", "no", "0")),
+        ({"DEVICE_CPU": "True"}, "DEVICE", "cpu"),
+        ({"NUM_ITERATIONS": "7"}, "MAX_ITERS", 7),
         ({"TRACKER": "both"}, "TRACKER_WANDB", True),
         ({"TRACKER": "wandb"}, "TRACKER_TRACKIO", False),
         ({"TRACKER": "none"}, "TRACKER_WANDB", False),
@@ -111,6 +115,22 @@ def test_aliases_need_their_target(tmp_path):
     for name in ("EPOCHS", "TRACKER"):
         with pytest.raises(ConfigError, match=f"no symbol {name}"):
             tree.resolve([override_layer([(name, "5")])])
+
+
+def test_a_choice_with_on_and_off_takes_the_words_of_a_bool(tmp_path):
+    choice = 'choice\n\tprompt "c"\n'
+    for member in ("AUTO", "ON", "OFF"):
+        choice += f'config FAST_{member}\n\tbool "{member}"\n'
+    (tmp_path / "Kconfig").write_text(f"{choice}endchoice\n")
+    tree = load_tree(tmp_path, Policy())
+    words = {"True": "on", "y": "on", "1": "on", "False": "off", "n": "off", "no": "off"}
+    for word, value in (words | {"auto": "auto", "off": "off"}).items():
+        assert value == tree.resolve([override_layer([("FAST", word)])]).typed().FAST
+
+
+def test_words_of_a_bool_in_a_file_are_refused(tree, layer):
+    with pytest.raises(ConfigError, match="BIAS=True is neither y nor n"):
+        tree.resolve([layer("CONFIG_BIAS=True")])
 
 
 def test_an_alias_in_a_file_is_unknown(tree, layer):

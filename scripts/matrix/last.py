@@ -1,0 +1,77 @@
+"""Which matrix was run last, for a report that is asked for without saying of which.
+
+Each matrix that is run leaves last-run.json in its folder. Where `.config` is still the one that it
+was run with, `make report` means that matrix, with whatever the command line of `make` added.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib.current import stored_layer
+from lib.files import write_atomic
+from lib.kconfig import Configuration
+from scripts.matrix.plan import Plan, plan, shown
+
+NAME = "last-run.json"
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """A matrix, and what it was run with."""
+
+    folder: Path
+    time_ns: int
+    config_hash: str
+    """Of `.config` alone."""
+    added: str
+    """What the command line changed of it, as NAME=value."""
+
+
+def record(the_plan: Plan) -> None:
+    """Remember that this matrix is run now."""
+    configuration = the_plan.configuration
+    added = " ".join(
+        f"{request.name}={request.value}"
+        for request in configuration.requested().values()
+        if request.kind == "override" and request.value != "n"
+    )
+    facts = {"time_ns": time.time_ns(), "config_hash": _stored_hash(configuration), "added": added}
+    write_atomic(the_plan.folder / NAME, json.dumps(facts) + "\n")
+
+
+def last_run(results: Path) -> LastRun | None:
+    """The newest record below the results folder; None where no matrix has been run."""
+    found = []
+    for path in (results / "matrices").glob(f"*/{NAME}"):
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+            values = int(facts["time_ns"]), str(facts["config_hash"]), str(facts["added"])
+            found.append(LastRun(path.parent, *values))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return max(found, key=lambda run: run.time_ns, default=None)
+
+
+def matrix_to_show(configuration: Configuration) -> tuple[Path, str]:
+    """The folder of the matrix that a report means, and a line that says which that is.
+
+    configuration: `.config` with what the command line adds. Where that adds something, it decides.
+    Else it is the matrix that was run last, unless another `.config` has been loaded since and has
+    a matrix of its own. Raises ValueError for options that do not fit together.
+    """
+    the_plan = plan(configuration)
+    stored = _stored_hash(configuration)
+    last = last_run(the_plan.results)
+    if configuration.typed().hash != stored or last is None or last.folder == the_plan.folder:
+        return the_plan.folder, f"matrix {the_plan.id}, which the configuration describes"
+    added = f", with {last.added}" if last.added else ""
+    if last.config_hash != stored and (the_plan.folder / "matrix.json").is_file():
+        line = f"matrix {the_plan.id} of .config; run last was {shown(last.folder)}{added}"
+        return the_plan.folder, line
+    return last.folder, f"matrix {last.folder.name}, run last{added}"
+
+
+def _stored_hash(configuration: Configuration) -> str:
+    return configuration.tree.resolve([stored_layer()]).typed().hash
