@@ -9,9 +9,10 @@ from its newest checkpoint. Exit codes: lib/cli.py, lib/signals.py.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.train")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.train")
 
 import argparse
 import gc
@@ -29,13 +30,16 @@ from lib.arms import architecture_label, arm_label, run_settings, settings_of
 from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
+from lib.files import user_path
 from lib.kconfig import overrides_from_arguments
+from lib.output import outlive_reader
 from lib.runs import RunDirectory
 from lib.signals import Stopped, StopRequests
 
 
 def main(arguments: Sequence[str]) -> int:
     started = time.perf_counter()
+    outlive_reader()
     options, assignments = command_line().parse_known_args(arguments)
     if options.list_checkpoints:
         from gpt2.checkpoints import print_checkpoints
@@ -73,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python gpt2/train.py",
-        description=__doc__.split("\n\n")[1],
+        description=(__doc__ or "").partition("\n\n")[2].partition("\n\n")[0],
         # Every other option is a symbol's name, and `--run-x` must not pass for `--run`.
         allow_abbrev=False,
         epilog="SYMBOL is any option of the configuration: --max-iters 200, --optimizer adamw, "
@@ -81,7 +85,7 @@ def command_line() -> argparse.ArgumentParser:
         usage="%(prog)s [--dry-run] [--resume WHICH | --restart] (--run FOLDER | [--SYMBOL VALUE] "
         "...)\n       %(prog)s --list-checkpoints [--run FOLDER]",
     )
-    parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
+    parser.add_argument("--run", metavar="FOLDER", type=user_path, help="a planned run")
     parser.add_argument("--dry-run", action="store_true", help="only say which run this is")
     parser.add_argument(
         "--ablation-mode",

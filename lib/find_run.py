@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lib.files import user_path
 from lib.runs import RunDirectory
 
 # A person who mistypes is helped by a few names, not by a thousand.
@@ -16,7 +17,7 @@ def find_run(wanted: str, results: Path, option: str = "RUN") -> RunDirectory:
     """
     if not wanted:
         raise ValueError(f"Which run? Name one of {_listed(_names(results))} with {option}=...")
-    folder = Path(wanted)
+    folder = user_path(wanted)
     if "/" in wanted and folder.is_dir():
         return RunDirectory(folder.resolve())
     given = f"{option}={wanted}"

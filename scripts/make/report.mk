@@ -11,7 +11,7 @@ update-graphs: report
 
 .PHONY: compare
 compare: | $(ready) ## Ended runs side by side, here and as a page: RUNS="a b c", or LATEST=3
-	@$(run) report.compare $(call given,runs,RUNS) $(call given,latest,LATEST)
+	@$(run) report.compare $(call passed,runs,RUNS) $(call passed,latest,LATEST)
 
 ## TRACKER=a,b make: Compute the runs and send them to tensorboard, wandb, trackio, or none
 .PHONY: tensorboard trackio

@@ -44,7 +44,11 @@ def test_malformed_declarations_are_none(declaration):
         ("float in (-inf, inf)", ["-1e308", "3"], ["0x1", "1_0", " 1", "1 ", "one", "1,5"]),
         ("name", ["a", "0a.b_c+d-e"], ["", "-a", ".a", "a b", "a/b", "\u00e4"]),
         ("name or empty", ["", "a"], ["-a"]),
-        ("path", ["a/b c", "/x", "~\\$", "https://x/y"], ["", "a'b", 'a"b', "a\nb", " a", "a`b"]),
+        (
+            "path",
+            ["a/b c", "/x", "a~\\$", "https://x/y"],
+            ["~no one/x", "", "a'b", 'a"b', "a\nb", " a", "a`b"],
+        ),
         ("path or empty", ["", "a"], ["'"]),
         ("sweep", ["", "A=1"], []),
         (
