@@ -90,6 +90,7 @@ def answered(run: RunDirectory, place: "Place", trained: "Trained", exam: "Exam"
 
     torch_name, autocast = place.device.torch_name, place.autocast()
     losses = ask(trained.model, exam.questions, torch_name, autocast, known, keep)
+    assert losses is not None
     given = answers(exam.questions, losses)
     right = shares(exam.questions, given)
     return notebook.finish(

@@ -56,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         place.device.torch_name,
         place.autocast(),
     )
+    assert texts is not None
     print("\n---\n".join(prompt + text for text in texts))
     return 0
 

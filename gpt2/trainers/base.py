@@ -93,6 +93,7 @@ class BaseGPT2Trainer(ABC):
         self.step = 0
         self.tokens = 0
         self.evaluated_step = 0
+        self.shown_step = 0
         self.best: dict[str, float] | None = None
         self.last_evaluation: Evaluation | None = None
         self.window_start_s = 0.0
@@ -243,7 +244,7 @@ class BaseGPT2Trainer(ABC):
                     self.stop.check()
                 if self.is_evaluation_due():
                     self._evaluate()
-                else:
+                elif self.shown_step == self.step:
                     self._advance(garbage)
                 if not self.is_evaluation_due():
                     self._evaluate_aside()
@@ -252,7 +253,7 @@ class BaseGPT2Trainer(ABC):
             self.saver.finish()
 
     def is_finished(self) -> bool:
-        return self.step == self.evaluated_step == self.total_steps
+        return self.step == self.evaluated_step == self.shown_step == self.total_steps
 
     def is_evaluation_due(self) -> bool:
         """Whether this step's evaluation is still to be done."""
@@ -337,13 +338,20 @@ class BaseGPT2Trainer(ABC):
             )
 
     def _evaluate_aside(self) -> None:
-        """Samples and HellaSwag, at the steps that ask for them."""
+        """Samples and HellaSwag, at the steps that ask for them, unless a signal cuts them short;
+        then they come first thing after a resume."""
         is_last = self.step == self.total_steps
         with self.clock.measure("eval"):
             # Not the scope of an evaluation: a single token has other kernels than a window.
             scope = forward_scope(self.speed, self.device.torch_name)
-            for shown in self.side_evaluations.due(self.step, is_last, self.model, scope):
+            found = self.side_evaluations.due(
+                self.step, is_last, self.model, scope, self._may_go_on
+            )
+            if found is None:
+                return
+            for shown in found:
                 self.journal.shown(shown)
+        self.shown_step = self.step
 
     def _may_go_on(self) -> bool:
         self._beat("eval")
