@@ -32,7 +32,7 @@ class Output:
             self._stream.write(text)
         except UnicodeEncodeError:
             encoding = self._stream.encoding
-            return self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except OSError as error:
             self._fail(error)
         return len(text)
