@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.cli import ROOT
+from lib.files import expand_home
 
 
 def data_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,4 +25,4 @@ def data_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 def mirror(settings: Mapping[str, Any]) -> str:
     """The configured mirror, else the environment's. It does not change a result: files are checked
     against a pinned hash wherever they come from, or else the hash of the data tells."""
-    return settings["DATA_MIRROR"] or os.environ.get("DATA_MIRROR", "")
+    return settings["DATA_MIRROR"] or expand_home(os.environ.get("DATA_MIRROR", ""))

@@ -1,15 +1,17 @@
 """Starting a program of this folder by its path: `python gpt2/train.py`, from anywhere.
 
-Python then puts `gpt2/` on its search path, not the folder above, where the packages `lib` and
-`gpt2` live. So the program starts itself once more as a module, in the same process, with the
-folder above on PYTHONPATH; the search path is nowhere edited. It is this file that then runs the
-module, because Ctrl+C while a program imports what it needs is no reason for a traceback. A program
-begins with
+Python then puts `gpt2/` on its search path (or nothing, with PYTHONSAFEPATH), not the folder above,
+where the packages `lib` and `gpt2` live. So the process starts once more, with this file, which
+takes the two packages from beside itself and runs the program as a module of its package. The
+search path is nowhere edited, and no folder of the working directory or of PYTHONPATH takes the
+place of ours. Ctrl+C while a program imports what it needs is then no traceback. A program begins
+with
 
     if __name__ == "__main__" and not __package__:
-        from entry import run_as_module
+        from pathlib import Path
+        from runpy import run_path
 
-        run_as_module("gpt2.train")
+        run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.train")
 
 The working directory stays the caller's; paths in the configuration start at the root anyway.
 """
@@ -27,9 +29,15 @@ OLDEST_PYTHON = (3, 11)
 # What a program of this folder needs before it can say anything itself.
 NEEDED = ("kconfiglib", "numpy")
 
+PACKAGES = ("lib", "gpt2")
+
+# An interpreter that strips docstrings, ends at a warning or stays at the end is not what the
+# programs are written for (also in the Makefile).
+NOT_HANDED_ON = ("PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONSAFEPATH", "PYTHONWARNINGS")
+
 
 def run_as_module(module: str) -> NoReturn:
-    """Replace this process by `python -m module` with the same interpreter options and arguments.
+    """Replace this process by one that runs `module`, with the same options and arguments.
 
     Exits with 2 and a sentence if the interpreter is too old or lacks a package.
     """
@@ -39,19 +47,35 @@ def run_as_module(module: str) -> NoReturn:
     for package in NEEDED:
         if importlib.util.find_spec(package) is None:
             _refuse(f"The Python package {package} is missing from {sys.executable}.")
-    root = str(Path(__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    path = f"{root}{os.pathsep}{inherited}" if inherited else root
-    options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
-    # -P, because a folder `lib` or `gpt2` in the working directory must not take our place.
-    command = [sys.executable, *options, "-P", "-m", "gpt2.entry", module, *sys.argv[1:]]
-    sys.stdout.flush()
-    os.execve(sys.executable, command, os.environ | {"PYTHONPATH": path})
+    given = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
+    options = [option for option in given if option not in ("-O", "-OO")]
+    # UTF-8, so that files and names mean the same in every locale. -P: this file's folder is no
+    # place to search either, because `datasets` and `model` there are no packages of others.
+    ours = ["-X", "utf8", "-P", str(Path(__file__).resolve())]
+    environment = {k: v for k, v in os.environ.items() if k not in NOT_HANDED_ON}
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    command = [sys.executable, *options, *ours, module, *sys.argv[1:]]
+    os.execve(sys.executable, command, environment)
 
 
 def _refuse(what: str) -> NoReturn:
     print(f"{what} Run `make setup`, which fills .venv, and use .venv/bin/python.", file=sys.stderr)
     sys.exit(2)
+
+
+def take_packages() -> None:
+    """Make the packages beside this one importable, whatever the search path has."""
+    root = Path(__file__).resolve().parent.parent
+    for name in PACKAGES:
+        folder = root / name
+        spec = importlib.util.spec_from_file_location(
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
 
 
 def run_module(arguments: Sequence[str]) -> int:
@@ -63,6 +87,7 @@ def run_module(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    take_packages()
     # Only here: a program started by its path finds no `lib` yet.
     from lib.cli import guarded
 

@@ -9,9 +9,10 @@ or no data, 74 the disk.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.export")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.export")
 
 import argparse
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from gpt2.run_options import command_line, note, parse, run_and_settings
 from lib.cli import guarded
 from lib.console import size
+from lib.files import user_path
 
 FORMATS = ("hf",)
 # Numbers are copied, not computed: these would do nothing.
@@ -50,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     from gpt2.trained import Place, load_trained, manifest_of
     from lib.device import find_device
 
-    folder = Path(options.out).absolute() if options.out else run.path / f"export-{options.format}"
+    folder = run.path / f"export-{options.format}"
+    if options.out:
+        folder = user_path(options.out).absolute()
     if settings["ARCHITECTURE"] == "unified-ra":
         raise ExchangeError(
             f"{run.name} is step {settings['RA_STEP'].upper()} of the reciprocal attention study, "

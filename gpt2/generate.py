@@ -8,7 +8,7 @@ then on the window slides, every position changes, and each token costs a full p
 Shapes: B sequences, T tokens, V vocabulary, K tokens that are left to draw among.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -75,13 +75,14 @@ def generate(
     sampling: Sampling,
     generator: torch.Generator,
     stop: int | None = None,
-) -> Tensor:
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Tensor | None:
     """The tokens after each prompt, [B, N] int64 on the processor; N <= `sampling.max_tokens`.
 
     prompt_BT: at least one token; of a long prompt the last block_size tokens count. vocab_size:
     of the tokenizer; the padding beyond it is never drawn. stop: a token that ends a text; it
     ends here once every sequence has had it. What a sequence has after its own is of no meaning.
-    Raises NotFinite.
+    may_go_on: asked before each pass; None as soon as it says no. Raises NotFinite.
     """
     block_size = model.shape.block_size
     window_BT = prompt_BT[:, -block_size:]
@@ -89,6 +90,8 @@ def generate(
     has_stopped_B = torch.zeros(len(prompt_BT), dtype=torch.bool)
     drawn: list[Tensor] = []
     with evaluating(model):
+        if not may_go_on():
+            return None
         hidden_BTC = model.hidden(window_BT, cache)
         if not bool(hidden_BTC[:, -1].isfinite().all()):
             raise NotFinite
@@ -101,6 +104,8 @@ def generate(
                 has_stopped_B |= next_B == stop
             if len(drawn) == sampling.max_tokens or bool(has_stopped_B.all()):
                 return torch.stack(drawn, dim=1)
+            if not may_go_on():
+                return None
             next_B1 = next_B[:, None].to(prompt_BT.device)
             window_BT = torch.cat([window_BT, next_B1], dim=1)[:, -block_size:]
             if cache.length < block_size:
@@ -118,11 +123,13 @@ def write_texts(
     seed: int,
     device: str,
     autocast: AbstractContextManager[None],
-) -> list[str]:
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> list[str] | None:
     """`count` texts that the model writes after the prompt, without the prompt.
 
-    An empty prompt stands for the beginning of a text. Raises DataError for a prompt with
-    characters that have no token, and NotFinite.
+    An empty prompt stands for the beginning of a text. `may_go_on` is asked before each token; None
+    as soon as it says no. Raises DataError for a prompt with characters that have no token, and
+    NotFinite.
     """
     generator = torch.Generator().manual_seed(seed)
     row = torch.tensor(prompt_tokens(tokenizer, prompt), dtype=torch.int64, device=device)
@@ -130,8 +137,10 @@ def write_texts(
     # Entered once around all tokens, so that the weights are cast once and not for each of them.
     with autocast:
         drawn_BN = generate(
-            model, row.expand(count, -1), info.vocab_size, sampling, generator, info.eot
+            model, row.expand(count, -1), info.vocab_size, sampling, generator, info.eot, may_go_on
         )
+    if drawn_BN is None:
+        return None
     return [_decoded(tokenizer, tokens_N) for tokens_N in drawn_BN.numpy()]
 
 

@@ -10,9 +10,10 @@ by another process at this moment.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.hellaswag")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.hellaswag")
 
 import argparse
 import sys
@@ -89,6 +90,7 @@ def answered(run: RunDirectory, place: "Place", trained: "Trained", exam: "Exam"
 
     torch_name, autocast = place.device.torch_name, place.autocast()
     losses = ask(trained.model, exam.questions, torch_name, autocast, known, keep)
+    assert losses is not None
     given = answers(exam.questions, losses)
     right = shares(exam.questions, given)
     return notebook.finish(

@@ -10,9 +10,10 @@ Exit codes: 0, 2 usage, 65 a damaged checkpoint, 66 no checkpoint or no data, 69
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.latency")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.latency")
 
 import json
 import sys

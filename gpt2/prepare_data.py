@@ -18,10 +18,12 @@ be written, 130 interrupted.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.prepare_data")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.prepare_data")
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +32,14 @@ from gpt2.dataset_choice import data_arguments, mirror
 from gpt2.datasets import CORPORA, Dataset, dataset_folder, open_dataset, prepare, verify
 from lib.cli import ROOT, guarded
 from lib.current import config_file, load_configuration
-from lib.kconfig import Config, Layer, load_tree, overrides_from_arguments
+from lib.kconfig import (
+    Config,
+    Layer,
+    load_tree,
+    overrides_from_arguments,
+    overrides_from_environment,
+)
+from lib.output import outlive_reader
 
 SYMBOLS = (
     *("DATASET", "DATASET_TOKENS", "DATASET_REVISION", "DATA_DIR", "DATA_MIRROR"),
@@ -41,7 +50,7 @@ VERIFY = "--verify"
 
 def main(arguments: Sequence[str]) -> int:
     if set(arguments) & {"-h", "--help"}:
-        print(__doc__, end="")
+        print(__doc__ or "See gpt2/prepare_data.py: `python -OO` strips its help.\n", end="")
         return 0
     if "--list" in arguments:
         for name, corpus in CORPORA.items():
@@ -49,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             if corpus.stated:
                 print(f"{'':18}{corpus.stated}")
         return 0
+    outlive_reader()
     options = [argument for argument in arguments if argument != VERIFY]
     config = configured(overrides_from_arguments(options))
     where = data_arguments(config)
@@ -68,8 +78,10 @@ def configured(options: Layer) -> Config:
                 f"--{option.name.lower().replace('_', '-')} does not concern data. "
                 f"These do: {known}; and {VERIFY}; --list and --help stand alone."
             )
+    if not options.assignments:
+        options = overrides_from_environment(os.environ)
     if config_file().exists():
-        return load_configuration(options if options.assignments else None).typed()
+        return load_configuration(options).typed()
     return load_tree(ROOT).resolve([options]).typed()
 
 

@@ -3,15 +3,17 @@
 RUN is a run's folder, its name, or a part of its name that no other run has. `--temperature`,
 `--top-k`, `--top-p` and `--tokens` stand for GENERATION_TEMPERATURE and so on; where they are not
 given, the run's own configuration counts. `--seed` gives other texts; the same seed gives the same
-ones on the same kind of device. Without a prompt the model begins a text of its own.
+ones on the same kind of device. `--prompt-file` takes the prompt from a file, to its last byte.
+Without a prompt the model begins a text of its own.
 
 Exit codes: 0, 2 usage, 65 a damaged checkpoint, 66 no checkpoint or no data, 69 no such device.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.sample")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.sample")
 
 import argparse
 import sys
@@ -19,6 +21,7 @@ from collections.abc import Sequence
 
 from gpt2.run_options import Pairs, command_line, note, parse, run_and_settings, whole_number
 from lib.cli import guarded
+from lib.files import user_path
 from lib.rng import stream_seed
 
 # Short names of options, by the symbol that each sets.
@@ -33,6 +36,7 @@ SYMBOLS = (*SHORT, "SEED")
 
 def main(arguments: Sequence[str]) -> int:
     options, pairs = parse(_command_line(), arguments, SYMBOLS)
+    prompt = options.prompt if options.prompt_file is None else read_prompt(options.prompt_file)
     run, settings = run_and_settings(options.run, [*pairs, *_short(options)])
     # Only now, because a mistyped name must not cost the second that torch takes.
     from gpt2.generate import Sampling, write_texts
@@ -45,20 +49,37 @@ def main(arguments: Sequence[str]) -> int:
     texts = write_texts(
         trained.model,
         trained.tokenizer,
-        options.prompt,
+        prompt,
         options.count,
         Sampling.of(settings),
         stream_seed(settings["SEED"], "sample"),
         place.device.torch_name,
         place.autocast(),
     )
-    print("\n---\n".join(options.prompt + text for text in texts))
+    assert texts is not None
+    print("\n---\n".join(prompt + text for text in texts))
     return 0
+
+
+def read_prompt(name: str) -> str:
+    """What a file holds, as it is: also the line end at its end. Raises ValueError."""
+    path = user_path(name)
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ValueError(f"PROMPT_FILE={name}: {error.strerror}. Name a readable file.") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"PROMPT_FILE={name}: byte {error.start} is not UTF-8. "
+            f"`iconv -t UTF-8 {path.name}` converts it."
+        ) from None
 
 
 def _command_line() -> argparse.ArgumentParser:
     parser = command_line("sample", "Let a trained model write.", SYMBOLS)
-    parser.add_argument("--prompt", metavar="TEXT", default="", help="what the text begins with")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--prompt", metavar="TEXT", default="", help="what the text begins with")
+    start.add_argument("--prompt-file", metavar="FILE", help="a file that holds it, in UTF-8")
     parser.add_argument(
         "--count", metavar="N", type=whole_number(1), default=1, help="so many texts"
     )

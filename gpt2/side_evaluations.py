@@ -7,7 +7,7 @@ What they need is fetched and checked before the first step, so that nothing is 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -68,26 +68,48 @@ class SideEvaluations:
         is_last: bool,
         model: GPT,
         autocast: AbstractContextManager[None],
-    ) -> Iterator[Shown]:
-        """What is to be shown after `step` optimizer steps, as it becomes known.
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> list[Shown] | None:
+        """What is to be shown after `step` optimizer steps.
+
+        `may_go_on` is asked before each token and batch; None as soon as it says no, also of what
+        is known by then, so that all of it is shown once and nothing by halves.
 
         A model whose predictions are not finite shows nothing: that the run has diverged is for
         the training to find and to say.
         """
+        found: list[Shown] = []
         with suppress(NotFinite):
             if self._tokenizer is not None and (is_last or step % self._sample_interval == 0):
-                yield self._sample(self._tokenizer, step, model, autocast)
+                sample = self._sample(self._tokenizer, step, model, autocast, may_go_on)
+                if sample is None:
+                    return None
+                found.append(sample)
             if self._exam is not None and (is_last or step % self._exam_interval == 0):
-                yield self._examine(self._exam, step, model, autocast)
+                examined = self._examine(self._exam, step, model, autocast, may_go_on)
+                if examined is None:
+                    return None
+                found.append(examined)
+        return found
 
     def _sample(
-        self, tokenizer: Tokenizer, step: int, model: GPT, autocast: AbstractContextManager[None]
-    ) -> Shown:
+        self,
+        tokenizer: Tokenizer,
+        step: int,
+        model: GPT,
+        autocast: AbstractContextManager[None],
+        may_go_on: Callable[[], bool],
+    ) -> Shown | None:
         start = time.perf_counter()
         sampling = Sampling.of(self._settings)
         # By the step, so that neither the interval nor a resumption moves the draws.
         seed = stream_seed(self._settings["SEED"], "sample") + step
-        (text,) = write_texts(model, tokenizer, "", 1, sampling, seed, self._device, autocast)
+        texts = write_texts(
+            model, tokenizer, "", 1, sampling, seed, self._device, autocast, may_go_on
+        )
+        if texts is None:
+            return None
+        (text,) = texts
         values = {
             "text": text,
             "temperature": sampling.temperature,
@@ -100,10 +122,19 @@ class SideEvaluations:
         return Shown("sample", values, f"sample: {text[:SHOWN_CHARACTERS]!r}{more}")
 
     def _examine(
-        self, exam: Exam, step: int, model: GPT, autocast: AbstractContextManager[None]
-    ) -> Shown:
+        self,
+        exam: Exam,
+        step: int,
+        model: GPT,
+        autocast: AbstractContextManager[None],
+        may_go_on: Callable[[], bool],
+    ) -> Shown | None:
         start = time.perf_counter()
-        losses = ask(model, exam.questions, self._device, autocast, {}, lambda losses: None)
+        losses = ask(
+            model, exam.questions, self._device, autocast, {}, lambda losses: None, may_go_on
+        )
+        if losses is None:
+            return None
         right = shares(exam.questions, answers(exam.questions, losses))
         headline = right["accuracy_per_token"]
         values = {

@@ -12,9 +12,10 @@ from its newest checkpoint. Exit codes: lib/cli.py, lib/signals.py.
 """
 
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.train")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.train")
 
 import argparse
 import gc
@@ -31,12 +32,15 @@ from gpt2.translate import refuse_several_processes
 from lib.arms import architecture_label, arm_label, run_settings
 from lib.claims import claim
 from lib.cli import ROOT, RUN_ENDED_BADLY, guarded
+from lib.files import user_path
+from lib.output import outlive_reader
 from lib.runs import RunDirectory
 from lib.signals import Stopped, StopRequests
 
 
 def main(arguments: Sequence[str]) -> int:
     started = time.perf_counter()
+    outlive_reader()
     refuse_several_processes(arguments, os.environ)
     options, assignments = command_line().parse_known_args(in_our_words(arguments))
     refuse_without_effect(options)
@@ -74,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python gpt2/train.py",
-        description=__doc__.split("\n\n")[1],
+        description=(__doc__ or "").partition("\n\n")[2].partition("\n\n")[0],
         # Every other option is a symbol's name, and `--run-x` must not pass for `--run`.
         allow_abbrev=False,
         epilog="SYMBOL is any option of the configuration: --max-iters 200, --optimizer adamw, "
@@ -83,7 +87,7 @@ def command_line() -> argparse.ArgumentParser:
         "[--SYMBOL VALUE] ...)\n       %(prog)s --ablation-mode [--dry-run] [--SYMBOL VALUE] ...\n"
         "       %(prog)s --list-checkpoints [--run FOLDER | --results-dir FOLDER]",
     )
-    parser.add_argument("--run", metavar="FOLDER", type=Path, help="a planned run")
+    parser.add_argument("--run", metavar="FOLDER", type=user_path, help="a planned run")
     parser.add_argument("--arm", help="the run of this arm, such as adamw+magnitude@50%%")
     parser.add_argument(
         "--dry-run", "--dry_run", action="store_true", help="only say which run this is"

@@ -27,7 +27,7 @@ from gpt2.speed import decided_dtype
 from lib.checkpoint import CheckpointError, CheckpointStore, Missing, read_mapped
 from lib.cpu import usable_cores
 from lib.device import Device, find_device
-from lib.files import sha256_file
+from lib.files import sha256_file, user_path
 from lib.runs import RunDirectory, short_hash
 
 
@@ -97,7 +97,7 @@ def find_checkpoint(run: RunDirectory, which: str) -> Path:
         )
     if which in ("latest", "best"):
         return store.find(which)
-    for path in (Path(which), store.folder / which):
+    for path in (user_path(which), store.folder / which):
         if path.is_file():
             return path
     names = ", ".join(path.name for path in present)

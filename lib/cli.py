@@ -5,11 +5,12 @@ run that ended badly, 74 input and output, 75 held by another process, 130 and 1
 """
 
 import errno
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from lib.output import standard_streams
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,23 +24,26 @@ def guarded(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     """Run `main`; its errors become one message on stderr and an exit code, never a traceback.
 
     A ValueError is what the project raises for users, with an `exit_status` where 2 is not right.
-    Anything else that escapes is a defect of ours and keeps its traceback.
+    Anything else that escapes is a defect of ours and keeps its traceback. Output that cannot be
+    written is no defect either (lib/output.py).
     """
-    try:
-        return main(arguments)
-    except ModuleNotFoundError as error:
-        return complain(missing_package(error), USAGE)
-    except ValueError as error:
-        return complain(str(error), getattr(error, "exit_status", USAGE))
-    except BrokenPipeError:
-        # The reader has what it wanted (`make help | head`). Python would complain once more
-        # when it flushes at exit, so give it nowhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        return complain(io_sentence(error), INPUT_OUTPUT)
-    except KeyboardInterrupt:
-        return complain("Interrupted.", INTERRUPTED)
+    with standard_streams() as output:
+        try:
+            status = main(arguments)
+            # Here, so that a reader who has gone is noticed while it can be handled.
+            sys.stdout.flush()
+            return status
+        except ModuleNotFoundError as error:
+            return complain(missing_package(error), USAGE)
+        except ValueError as error:
+            return complain(str(error), getattr(error, "exit_status", USAGE))
+        except OSError as error:
+            if error is not output.failure:
+                return complain(io_sentence(error), INPUT_OUTPUT)
+            # A reader who goes away has what it wanted (`make help | head`).
+            return 0 if isinstance(error, BrokenPipeError) else INPUT_OUTPUT
+        except KeyboardInterrupt:
+            return complain("Interrupted.", INTERRUPTED)
 
 
 def complain(message: str, status: int) -> int:

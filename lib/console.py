@@ -10,19 +10,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
+from lib.output import unfailing
+
 ERASE_LINE = "\r\x1b[2K"
 
 
 class Console:
     """Writes to a log file and to the terminal, each line prefixed by what the run is."""
 
-    def __init__(self, log_path: Path, prefix: str, terminal: TextIO = sys.stdout) -> None:
-        """Open the log before anything can fail. `prefix` appears on the terminal only."""
-        self._log = open(log_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        self._terminal = terminal
+    def __init__(self, log_path: Path, prefix: str, terminal: TextIO | None = None) -> None:
+        """Open the log before anything can fail. `prefix` appears on the terminal only.
+
+        terminal: stdout where it is None. Whatever becomes of it, the run goes on: the log has all.
+        """
+        # A message may hold what is no text: the name of a file that is not in UTF-8.
+        self._log = open(  # noqa: SIM115
+            log_path, "a", encoding="utf-8", errors="backslashreplace", buffering=1
+        )
+        self._terminal = unfailing(terminal or sys.stdout)
         self._prefix = f"{prefix}: " if prefix else ""
         self._is_alone = _runs_alone()
-        self._is_live = terminal.isatty() and os.environ.get("TERM") != "dumb" and self._is_alone
+        self._is_live = (
+            self._terminal.isatty() and os.environ.get("TERM") != "dumb" and self._is_alone
+        )
         self._has_progress = False
 
     def line(self, text: str) -> None:
@@ -46,7 +56,13 @@ class Console:
         if not self._is_live:
             self._say(self._prefix + text + "\n")
             return
-        columns = os.get_terminal_size(self._terminal.fileno()).columns
+        try:
+            columns = os.get_terminal_size(self._terminal.fileno()).columns
+        except OSError:
+            # The terminal went away.
+            self._is_live = False
+            self._say(self._prefix + text + "\n")
+            return
         # Cut, because a wrapped line cannot be erased.
         self._say(ERASE_LINE + (self._prefix + text)[: columns - 1])
         self._has_progress = True
@@ -61,12 +77,8 @@ class Console:
             self._has_progress = False
 
     def _say(self, text: str) -> None:
-        try:
-            self._terminal.write(text)
-            self._terminal.flush()
-        except OSError:
-            # The terminal went away (nohup, a closed pipe): the run goes on, the log has it all.
-            self._is_live = False
+        self._terminal.write(text)
+        self._terminal.flush()
 
     def __enter__(self) -> Self:
         return self

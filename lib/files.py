@@ -7,6 +7,27 @@ from pathlib import Path
 from typing import Any
 
 
+def user_path(text: str) -> Path:
+    """The path that a person wrote; `~` and `~name` at its beginning are home folders.
+
+    A shell expands them only where it sees them unquoted: not in a `.config`, and not in
+    DATA_DIR="~/data". Raises ValueError for the home of nobody.
+    """
+    return Path(expand_home(text))
+
+
+def expand_home(text: str) -> str:
+    """The same as text; one without `~` stays as it was written."""
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        name = text.split("/", 1)[0]
+        raise ValueError(
+            f"{text}: there is no home folder {name} here. Write the path in full, or ./{text} for "
+            "a folder of that name."
+        )
+    return expanded
+
+
 def write_atomic(path: Path, text: str) -> bool:
     """Replace `path` by `text` (UTF-8): every reader sees the old file or the new one, whole.
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lib.files import read_json
+from lib.files import read_json, user_path
 from lib.runs import RunDirectory, RunFolders, short_hash
 
 # A person who mistypes is helped by a few names, not by a thousand.
@@ -19,7 +19,7 @@ def find_run(wanted: str, results: Path, option: str = "RUN") -> RunDirectory:
     """
     if not wanted:
         raise ValueError(f"Which run? Name one of {_listed(_names(results))} with {option}=...")
-    folder = Path(wanted)
+    folder = user_path(wanted)
     if "/" in wanted and folder.is_dir():
         return RunDirectory(folder.resolve())
     given = f"{option}={wanted}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lib.cli import ROOT, guarded
 from lib.kconfig import Config
+from lib.kconfig.editor import terminal_complaint
 from lib.trackers import chosen
 
 OLDEST_PYTHON = (3, 11)
@@ -160,7 +161,7 @@ def check_terminal(config: Config | None) -> Iterator[Finding]:
     term = os.environ.get("TERM", "")
     if not sys.stdout.isatty():
         yield Finding("terminal", "none here (output goes to a file or a pipe)")
-    elif term in ("", "dumb"):
+    elif terminal_complaint(os.environ):
         yield Finding("terminal", f"TERM={term or 'unset'}", "export TERM=xterm-256color")
     else:
         size = os.get_terminal_size()

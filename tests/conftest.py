@@ -1,7 +1,11 @@
 """What tests of several rooms share: the real option tree, and the smallest configurations."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -91,3 +95,42 @@ def real_mirror() -> str:
         if candidate and (ROOT / candidate / "shakespeare" / "input.txt").is_file():
             return str(ROOT / candidate)
     pytest.skip("no mirror with the real texts: set DATA_MIRROR to a folder that has them")
+
+
+# What the Makefile needs.
+SOURCES = ("Makefile", "Kconfig", "lib", "gpt2", "scripts", "defconfigs")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the sources, without configuration or results."""
+    folder = tmp_path / "a checkout"
+    folder.mkdir()
+    for source in [*(ROOT / name for name in SOURCES), *ROOT.glob("requirements*.txt")]:
+        name = source.name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+@pytest.fixture
+def make(checkout: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """make(*words, NAME=value of the environment) -> the finished process."""
+
+    def call(*words: str, python: str | None = sys.executable, **environment: str):  # noqa: ANN202
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "KCONFIG"))}
+        interpreter = [f"PYTHON={python}"] if python else []
+        return subprocess.run(
+            ["make", *interpreter, *words],
+            cwd=checkout,
+            env=inherited | environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    return call

@@ -119,6 +119,6 @@ def test_the_documents_name_no_option_that_is_gone(tree):
                     "LAUNCHER",
                     "DATA_MIRROR",
                     *("RUN", "RUNS", "LATEST", "CHECKPOINT", "LIMIT", "FORMAT", "OUT"),
-                    *("PROMPT", "COUNT", "TEMPERATURE", "TOP_K", "TOP_P", "TOKENS"),
+                    *("PROMPT", "PROMPT_FILE", "COUNT", "TEMPERATURE", "TOP_K", "TOP_P", "TOKENS"),
                 )
                 assert is_tool or name in known, f"{page.name}: {name}"

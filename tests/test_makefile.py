@@ -2,51 +2,11 @@
 
 import os
 import re
-import shutil
-import subprocess
 import sys
 
 import pytest
 
-from lib.cli import ROOT
 from lib.runs import RunDirectory
-
-SOURCES = ("Makefile", "Kconfig", "lib", "gpt2", "scripts", "defconfigs")
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A copy of what the Makefile needs, without configuration or results."""
-    folder = tmp_path / "a checkout"
-    folder.mkdir()
-    for source in [*(ROOT / name for name in SOURCES), *ROOT.glob("requirements*.txt")]:
-        name = source.name
-        if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / name, ignore=ignore)
-        else:
-            shutil.copy(source, folder / name)
-    return folder
-
-
-@pytest.fixture
-def make(checkout):
-    """make(*words, NAME=value of the environment) -> the finished process."""
-
-    def call(*words, python=sys.executable, **environment):
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "KCONFIG"))}
-        interpreter = [f"PYTHON={python}"] if python else []
-        return subprocess.run(
-            ["make", *interpreter, *words],
-            cwd=checkout,
-            env=inherited | environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-        )
-
-    return call
 
 
 def good(process):
@@ -211,6 +171,54 @@ def test_config_py_is_made_anew_exactly_when_it_must_be(make, checkout):
     assert "CONFIG_SEEDS = 3\n" in (checkout / "config.py").read_text()
 
 
+def test_config_py_follows_the_content_and_not_the_time(make, checkout):
+    good(make("defconfig-smoke"))
+    before = (checkout / ".config").read_text()
+    good(make("defconfig-smoke+seeds3"))
+    good(make("config.py"))
+    # As `cp -p` puts back an older file.
+    (checkout / ".config").write_text(before)
+    os.utime(checkout / ".config", (1e9, 1e9))
+    good(make("config.py"))
+    assert "CONFIG_SEEDS = 1\n" in (checkout / "config.py").read_text()
+
+
+def test_a_configuration_that_is_gone_is_told_though_config_py_stands(make, checkout):
+    good(make("defconfig-smoke"))
+    good(make("config.py"))
+    (checkout / ".config").unlink()
+    for goal in ("prepare-data", "dry-run", "report", "train"):
+        done = make(goal, "DATASET=shakespeare-char")
+        assert done.returncode == 2
+        assert "make defconfig-NAME" in done.stderr, goal
+    assert not (checkout / "data").exists()
+
+
+NAMES = ("mine.config", "deterministic.config", "smoke_defconfig", "defconfig-smoke")
+NAMES += ("explain-SEED", "parallel-4", "a b$c#d:e%.config", "all")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_configuration_of_any_name_is_read_and_left_alone(make, checkout, name):
+    """Also with a name that a pattern of Make would take for a command."""
+    good(make("defconfig-smoke", f"KCONFIG_CONFIG={name}"))
+    before = (checkout / name).read_bytes()
+    assert b"CONFIG_MAX_ITERS=20\n" in before
+    for words, environment in (((), {"KCONFIG_CONFIG": name}), ((f"KCONFIG_CONFIG={name}",), {})):
+        assert "config.py written" in good(make("config.py", *words, **environment))
+        (checkout / "config.py").unlink()
+    assert (checkout / name).read_bytes() == before
+    assert not (checkout / ".config").exists()
+
+
+def test_a_file_with_the_name_of_a_command_does_not_stand_for_it(make, checkout):
+    goals = ("smoke_defconfig", "defconfig-smoke", "deterministic.config", "explain-SEED")
+    for goal in goals:
+        (checkout / goal).touch()
+        assert good(make(goal)) != ""
+        assert "up to date" not in good(make(goal))
+
+
 def test_cleaning_never_touches_results_or_data(make, checkout):
     good(make("defconfig-smoke"))
     good(make("config.py"))
@@ -281,8 +289,6 @@ def test_a_trained_model_writes(make, checkout):
     assert none.returncode == 2
     assert "RUN=adamw names no run" in none.stderr
     assert not (checkout / "pwned").exists()
-    shown = good(make("-n", "sample", "RUN=a", "PROMPT=it's $5, $(HOME)", "GENERATION_TOP_K=3"))
-    assert "--prompt='it'\\''s $5, $(HOME)'" in shown
     assert "Which run?" in make("sample").stderr
     wrong = make("sample", "RUN=adamw", "MAX_ITERS=3")
     assert "--max-iters does not concern this command" in wrong.stderr

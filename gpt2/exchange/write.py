@@ -23,6 +23,7 @@ from gpt2.exchange.layouts import layout_of
 from gpt2.model import GPT
 from lib.console import size
 from lib.files import fsync_path
+from lib.lease import NO_LOCKS
 
 # Beside the weights: texts.
 _BESIDE_WEIGHTS_BYTES = 4 << 20
@@ -109,6 +110,10 @@ def _partial(folder: Path) -> Iterator[Path]:
                 "folder with OUT=.",
                 USAGE,
             ) from None
+        except OSError as error:
+            # Without locks nobody is told of a second export into the same folder.
+            if error.errno not in NO_LOCKS:
+                raise
         try:
             for old in partial.iterdir():
                 old.unlink()

@@ -53,16 +53,20 @@ def ask(
     autocast: AbstractContextManager[None],
     known: Mapping[int, list[float]],
     on_batch: Callable[[Losses], None],
-) -> Losses:
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Losses | None:
     """The losses of all questions; those that are known are not asked again.
 
-    on_batch: called with all losses so far after each batch, to say or keep them. Raises NotFinite.
+    on_batch: called with all losses so far after each batch, to say or keep them. may_go_on: asked
+    before each batch; None as soon as it says no. Raises NotFinite.
     """
     losses: Losses = dict(known)
     with evaluating(model):
         for batch in batches(questions):
             if all(one.number in losses for one in batch):
                 continue
+            if not may_go_on():
+                return None
             with autocast:
                 sums_QE = ending_losses(model, batch, device)
             if not bool(sums_QE.isfinite().all()):

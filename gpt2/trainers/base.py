@@ -89,6 +89,7 @@ class BaseGPT2Trainer(ABC):
         self.step = 0
         self.tokens = 0
         self.evaluated_step = 0
+        self.shown_step = 0
         self.best: dict[str, float] | None = None
         self.last_evaluation: Evaluation | None = None
         self.window_start_s = 0.0
@@ -236,7 +237,7 @@ class BaseGPT2Trainer(ABC):
                     self.stop.check()
                 if self.is_evaluation_due():
                     self._evaluate()
-                else:
+                elif self.shown_step == self.step:
                     self._advance(garbage)
                 if not self.is_evaluation_due():
                     self._evaluate_aside()
@@ -254,7 +255,7 @@ class BaseGPT2Trainer(ABC):
         return self.step == self.length.last_step
 
     def is_finished(self) -> bool:
-        return self.step == self.evaluated_step == self.length.last_step
+        return self.step == self.evaluated_step == self.shown_step == self.length.last_step
 
     def is_evaluation_due(self) -> bool:
         """Whether this step's evaluation is still to be done."""
@@ -341,13 +342,20 @@ class BaseGPT2Trainer(ABC):
             )
 
     def _evaluate_aside(self) -> None:
-        """Samples and HellaSwag, at the steps that ask for them."""
+        """Samples and HellaSwag, at the steps that ask for them, unless a signal cuts them short;
+        then they come first thing after a resume."""
         is_last = self.is_last_step
         with self.clock.measure("eval"):
             # Not the scope of an evaluation: a single token has other kernels than a window.
             scope = forward_scope(self.speed, self.device.torch_name)
-            for shown in self.side_evaluations.due(self.step, is_last, self.model, scope):
+            found = self.side_evaluations.due(
+                self.step, is_last, self.model, scope, self._may_go_on
+            )
+            if found is None:
+                return
+            for shown in found:
                 self.journal.shown(shown)
+        self.shown_step = self.step
 
     def _may_go_on(self) -> bool:
         self._beat("eval")

@@ -90,8 +90,8 @@ class Saver:
                 self.store.keep_weights(weights(trainer), trainer.console.line)
         self._record()
 
-    def _place(self) -> tuple[int, int]:
-        return self.trainer.step, self.trainer.evaluated_step
+    def _place(self) -> tuple[int, int, int]:
+        return self.trainer.step, self.trainer.evaluated_step, self.trainer.shown_step
 
     def _is_due(self) -> bool:
         trainer, settings = self.trainer, self.trainer.settings

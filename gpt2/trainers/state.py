@@ -39,6 +39,7 @@ def capture(trainer: "BaseGPT2Trainer") -> State:
         **weights(trainer),
         "kind": TRAINING,
         "evaluated_step": trainer.evaluated_step,
+        "shown_step": trainer.shown_step,
         "evaluation": trainer.last_evaluation and asdict(trainer.last_evaluation),
         "batch": asdict(trainer.batch),
         "data": trainer.data_place(),
@@ -68,6 +69,8 @@ def restore(trainer: "BaseGPT2Trainer", state: State) -> None:
     trainer.tokens = state["tokens"]
     trainer.best = state["best"]
     trainer.evaluated_step = state["evaluated_step"]
+    # In a checkpoint that is older than this entry nothing was cut short.
+    trainer.shown_step = state.get("shown_step", trainer.step)
     evaluation = state["evaluation"]
     trainer.last_evaluation = None if evaluation is None else Evaluation(**evaluation)
     # What a search found before the first step holds for the whole run.

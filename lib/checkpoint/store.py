@@ -26,7 +26,7 @@ from lib.checkpoint.retention import BEST, EPOCH, LATEST, Tiers
 from lib.checkpoint.save import check_space, needed_bytes, write_checked
 from lib.checkpoint.snapshot import plan_copy
 from lib.console import size
-from lib.files import fsync_path
+from lib.files import fsync_path, user_path
 
 FINAL_NAME = "final.pt"
 BEST_NAME = files.BEST_LINK
@@ -116,7 +116,7 @@ class CheckpointStore:
         Of a run that is done these are its weights. Raises Missing.
         """
         if which not in ("latest", "best"):
-            return Path(which)
+            return user_path(which)
         steps, weights = self.steps(), self.weights()
         if not steps and weights:
             return weights[-1] if which == "best" else weights[0]

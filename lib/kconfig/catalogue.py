@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.files import user_path
 from lib.kconfig.errors import ConfigError
 from lib.kconfig.scan import Layer, leading_comments, read_layer
 
@@ -28,7 +29,7 @@ class Catalogue:
         """The folders as the environment names them."""
         listed = environ.get("BITTERBENCH_CONFIG_PATH", "").split(":")
         home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config"
-        return cls(root, (*map(Path, filter(None, listed)), Path(home) / "bitterbench"))
+        return cls(root, (*map(user_path, filter(None, listed)), Path(home) / "bitterbench"))
 
     def layers(self, spelling: str) -> list[Layer]:
         """The layers of `NAME+fragment1+fragment2`; later ones count more.

@@ -5,10 +5,11 @@ save that the strict layer refuses shows its reasons in a dialog, and the editor
 """
 
 import errno
+import locale
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,49 @@ def edit(tree: Tree, path: Path, module: str) -> None:
     editor._needs_save = raw.needs_save
     if module == "menuconfig":
         editor._getch_compat = _until_the_terminal_goes(editor._getch_compat)
-    with backend.environment({"KCONFIG_CONFIG": str(path)}):
-        editor.menuconfig(raw)
+    with backend.environment({"KCONFIG_CONFIG": str(path), **_known_locale()}):
+        try:
+            editor.menuconfig(raw)
+        except _drawing_error(module) as error:
+            remedy = "use `make config` (line by line), or `make defconfig-NAME`"
+            raise ConfigError.single(module, f"cannot draw here: {error}", remedy) from None
+
+
+def terminal_complaint(environ: Mapping[str, str]) -> str | None:
+    """Why nothing can be drawn on this terminal, as the end of a sentence; None where it can.
+
+    Asked first, because curses itself would end the process.
+    """
+    name = environ.get("TERM", "")
+    if name in ("", "dumb"):
+        return "cannot draw on a dumb terminal (TERM)"
+    import curses
+
+    try:
+        curses.setupterm(name)
+    except curses.error:
+        return f"finds no description of this terminal (TERM={name})"
+    return None if curses.tigetstr("cup") else f"cannot move the cursor here (TERM={name})"
+
+
+def _drawing_error(module: str) -> type[Exception]:
+    """What the libraries below an editor raise; imported here, where they are needed anyway."""
+    if module == "menuconfig":
+        import curses
+
+        return curses.error
+    import tkinter
+
+    return tkinter.TclError
+
+
+def _known_locale() -> dict[str, str | None]:
+    """A locale for an environment that names one which is not installed (LANG from elsewhere)."""
+    try:
+        locale.setlocale(locale.LC_ALL, "")
+    except locale.Error:
+        return {"LC_ALL": "C"}
+    return {}
 
 
 def _until_the_terminal_goes(get_key: GetKey) -> GetKey:

@@ -1,13 +1,14 @@
 """Assignments from outside the files: `make MAX_ITERS=200`, `train.py --max-iters 200`.
 
 Both are lines like those of a `.config`, checked by the same code. Make passes only variables of
-its own command line (it lists their names in BITTERBENCH_OVERRIDES): an exported DEVICE or MODEL in
-somebody's environment must not change a run.
+its own command line (their names in BITTERBENCH_OVERRIDES, their values as lib/given.py says): an
+exported DEVICE or MODEL in somebody's environment must not change a run.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
+from lib.given import given
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.scan import Assignment, Layer
 
@@ -25,15 +26,18 @@ def override_layer(pairs: Sequence[tuple[str, str]], label: str = COMMAND_LINE) 
 
 
 def overrides_from_environment(environ: Mapping[str, str]) -> Layer:
-    """The overrides that Make passes: names in BITTERBENCH_OVERRIDES, values under these names.
+    """The overrides that Make passes: names in BITTERBENCH_OVERRIDES, values as `given` finds them.
 
-    Raises ConfigError for a name that is listed but not there: Make did not export it.
+    Raises ConfigError for a name that is listed but not there: a shell hands on no such name.
     """
-    names = list(dict.fromkeys(environ.get(OVERRIDES_VARIABLE, "").split()))
-    if missing := [name for name in names if name not in environ]:
-        what = f"{', '.join(missing)} is listed in {OVERRIDES_VARIABLE} but not set"
-        raise ConfigError.single("environment", what, "export it, or take it off the list")
-    return override_layer([(name, environ[name]) for name in names])
+    pairs: list[tuple[str, str]] = []
+    for name in dict.fromkeys(environ.get(OVERRIDES_VARIABLE, "").split()):
+        value = given(name, environ)
+        if value is None:
+            remedy = "write letters, digits and _ only: MAX_ITERS=200"
+            raise ConfigError.single(COMMAND_LINE, f"{name} is no name of an option", remedy)
+        pairs.append((name, value))
+    return override_layer(pairs)
 
 
 def overrides_from_arguments(argv: Sequence[str]) -> Layer:

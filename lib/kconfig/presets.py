@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.files import user_path
 from lib.kconfig.errors import ConfigError
 from lib.kconfig.scan import Layer, read_layer
 
@@ -27,8 +28,9 @@ def preset_layers(flavour: str, environ: Mapping[str, str], folder: Path) -> lis
         return []
     names = [named] if named not in ("", "1") else [f"all{flavour}.config", "all.config"]
     for name in names:
-        if (folder / name).exists():
-            return [read_layer(folder / name, name, kind="request")]
+        path = folder / user_path(name)
+        if path.exists():
+            return [read_layer(path, name, kind="request")]
     remedy = "make that file, or unset KCONFIG_ALLCONFIG"
     raise ConfigError.single("KCONFIG_ALLCONFIG", f"there is no {' or '.join(names)}", remedy)
 

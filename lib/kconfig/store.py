@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib.files import write_atomic, write_atomic_bytes
+from lib.files import user_path, write_atomic, write_atomic_bytes
 from lib.kconfig.scan import GENERATED_HEADER, ORIGIN_PREFIX, Layer, read_layer
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """The configuration to work on: $KCONFIG_CONFIG, or `.config` in the working directory."""
-    return Path(environ.get("KCONFIG_CONFIG") or ".config")
+    return user_path(environ.get("KCONFIG_CONFIG") or ".config")
 
 
 def header_lines(origin: str | None) -> list[str]:

@@ -6,7 +6,8 @@ string with a prompt declares one of
     Type: float in (0, 10]       interval; ( ) open, [ ] closed end, `inf` at an open end
     Type: name                   [A-Za-z0-9][A-Za-z0-9._+-]*        (or `name or empty`)
     Type: line                   one line of any characters                 (or `line or empty`)
-    Type: path                   one line, no quotes, no control characters  (or `path or empty`)
+    Type: path                   one line, no quotes, no control characters  (or `path or empty`);
+                                 `~` and `~name` at its beginning are home folders
     Type: integers in [1, 64]    one or more whole numbers, `1,8,32`, each once; closed ends
     Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
     Type: variations             empty, or `SYMBOL=v SYMBOL2=v;SYMBOL=w`
@@ -17,6 +18,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Literal
+
+from lib.files import expand_home
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -59,11 +62,18 @@ class StringType:
             return "is not one line of text (no control characters)"
         if self.base == "path" and (_NOT_IN_PATH.search(text) or text != text.strip()):
             return "is no path (one line, no quotes, no spaces at its ends)"
+        if self.base == "path":
+            try:
+                expand_home(text)
+            except ValueError:
+                return "names no home folder of this machine (./~name is a folder of that name)"
         return None
 
     def value(self, text: str) -> str | float:
         """The Python value of a legal text; -0.0 becomes 0.0, so that equal numbers hash alike."""
-        return float(text) + 0.0 if self.base == "float" else text
+        if self.base == "float":
+            return float(text) + 0.0
+        return expand_home(text) if self.base == "path" else text
 
     def _float_complaint(self, text: str) -> str | None:
         if not NUMBER.fullmatch(text):

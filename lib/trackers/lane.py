@@ -38,8 +38,8 @@ class Lane:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._log_path, "ab") as log:
             self._process = subprocess.Popen(
-                # -P: a folder of the working directory must not take the place of a package.
-                [sys.executable, "-P", "-m", "lib.trackers.sender", name, module, str(NICENESS)],
+                [sys.executable, "-m", "lib.trackers.sender", name, module, str(NICENESS)],
+                # Where `-m` finds us first; a path with a colon fits into no PYTHONPATH.
                 cwd=ROOT,
                 env=_environment(),
                 stdin=subprocess.PIPE,
@@ -145,10 +145,9 @@ class Lane:
 
 
 def _environment() -> dict[str, str]:
-    """The trainer's environment, with a path to us, and with neither threads nor a GPU."""
-    inherited = os.environ.get("PYTHONPATH")
-    return os.environ | {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT),
+    """The trainer's environment, with neither threads nor a GPU."""
+    inherited = {name: os.environ[name] for name in os.environ if name != "PYTHONSAFEPATH"}
+    return inherited | {
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "HIP_VISIBLE_DEVICES": "",

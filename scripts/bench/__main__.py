@@ -17,6 +17,7 @@ import torch
 
 from lib.cli import ROOT, guarded
 from lib.device import find_device
+from lib.files import user_path
 from lib.kconfig import Layer, load_tree, overrides_from_environment
 from scripts.bench import checkpoints, loader, loss, memory, startup, training
 from scripts.bench.conditions import Conditions, cores_in_use
@@ -58,13 +59,17 @@ FAST_NOTE = "FAST=1, everything at its smallest: **these figures mean nothing**.
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument(
         "--target", default="", help=f"some of {','.join(TARGETS)}, or training:gpt2; else all"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or rocm")
     parser.add_argument("--fast", action="store_true", help="seconds; the figures mean nothing")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables into this page")
+    parser.add_argument(
+        "--write", type=user_path, metavar="PAGE", help="put the tables into this page"
+    )
     options = parser.parse_args(arguments)
     choices = chosen(options.target)
     if options.fast and options.write:

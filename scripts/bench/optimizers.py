@@ -8,7 +8,6 @@ backward pass and the next forward pass: norm, conditioning, clip, step.
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -16,6 +15,7 @@ from torch import nn
 from gpt2.model import GPT
 from lib.cli import ROOT, guarded
 from lib.device import find_device
+from lib.files import user_path
 from lib.kconfig import Tree, load_tree
 from lib.norms import total_norm
 from lib.optimizers import (
@@ -212,7 +212,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench-optim", description=__doc__)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or rocm")
     parser.add_argument("--quick", action="store_true", help="a tiny model; numbers mean nothing")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page")
+    parser.add_argument(
+        "--write", type=user_path, metavar="PAGE", help="put the table into this page"
+    )
     options = parser.parse_args(arguments)
     device = torch.device(find_device(options.device, 0).torch_name)
     text = measure(device, is_quick=options.quick)

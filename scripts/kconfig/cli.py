@@ -21,13 +21,10 @@ Tool = Callable[[list[str]], int | None]
 def run(tool: Tool) -> NoReturn:
     """Call `tool` with the arguments and exit with its status (None is 0)."""
 
-    def flushed(arguments: Sequence[str]) -> int:
-        status = tool(list(arguments)) or 0
-        # Here, so that a reader who has gone is noticed while it can be handled.
-        sys.stdout.flush()
-        return status
+    def main(arguments: Sequence[str]) -> int:
+        return tool(list(arguments)) or 0
 
-    sys.exit(guarded(flushed, sys.argv[1:]))
+    sys.exit(guarded(main, sys.argv[1:]))
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

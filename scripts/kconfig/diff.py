@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lib.files import user_path
 from lib.kconfig import ConfigError, read_layer
 from lib.kconfig.compare import differences
 from scripts.kconfig import cli
@@ -10,7 +11,7 @@ from scripts.kconfig import cli
 def main(argv: list[str]) -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("files", metavar="FILE", nargs="*", help="none, or two")
-    files = [Path(name) for name in parser.parse_args(argv).files]
+    files = [user_path(name) for name in parser.parse_args(argv).files]
     if len(files) not in (0, 2):
         parser.error("name two files, or none")
     if not files:

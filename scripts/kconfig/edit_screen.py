@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lib.kconfig.editor import edit
+from lib.kconfig.editor import edit, terminal_complaint
 from lib.kconfig.errors import ConfigError
 from scripts.kconfig import cli
 
@@ -13,8 +13,9 @@ def main(argv: list[str]) -> None:
     remedy = "use `make config` (line by line), or `make defconfig-NAME`"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError.single("menuconfig", "needs a terminal, and this is none", remedy)
-    if os.environ.get("TERM", "dumb") in ("dumb", ""):
-        raise ConfigError.single("menuconfig", "cannot draw on a dumb terminal (TERM)", remedy)
+    if complaint := terminal_complaint(os.environ):
+        remedy = f"try `TERM=xterm-256color make menuconfig`, or {remedy}"
+        raise ConfigError.single("menuconfig", complaint, remedy)
     edit(cli.tree_here(), cli.config_here(), "menuconfig")
 
 

@@ -1,10 +1,6 @@
 ##@ Configure
 
-tool = $(run) kconfig
-kconfig_files := $(wildcard Kconfig gpt2/Kconfig* gpt2/*/Kconfig* lib/Kconfig* lib/*/Kconfig* scripts/Kconfig*)
-
-# A name that reaches the shell is quoted, whatever is in it.
-quote = '$(subst ','\'',$(1))'
+override tool := $(run) kconfig
 
 .PHONY: menuconfig nconfig guiconfig xconfig gconfig config oldconfig
 menuconfig nconfig: | $(ready) ## Edit .config on the full screen (/ searches, ? explains)
@@ -29,10 +25,11 @@ olddefconfig: | $(ready) ## Take the default for whatever is new
 defconfig: | $(ready)
 	@$(tool).list_defconfigs
 
-defconfig-%: | $(ready)
+# No file stands for one of these, though one may have its name.
+defconfig-%: FORCE | $(ready)
 	@$(tool).load $(call quote,$*)
 
-%_defconfig: | $(ready)
+%_defconfig: FORCE | $(ready)
 	@$(tool).load $(call quote,$*)
 
 %.config: FORCE | $(ready)
@@ -67,10 +64,10 @@ randconfig: | $(ready) ## A random legal configuration (KCONFIG_SEED=0x... repea
 	@$(tool).randomize
 
 diffconfig: | $(ready) ## What changed between .config.old and .config, or A=file B=file
-	@$(tool).diff $(if $(A)$(B),$(call quote,$(A)) $(call quote,$(B)))
+	@$(tool).diff $(if $(filter A B,$(said)),$(call value_of,A) $(call value_of,B))
 
 ## explain-SYMBOL: What an option means, its value, where that came from, what hides it
-explain-%: | $(ready)
+explain-%: FORCE | $(ready)
 	@$(tool).explain $(call quote,$*)
 
 .PHONY: check-defconfigs syncconfig check-config generate-config
@@ -81,10 +78,11 @@ check-config: test-matrix-dry-run
 
 syncconfig generate-config: config.py
 
-# Only `.config` and the tree decide what is in it. A missing `.config` is the tool's to explain.
-config.py: $(wildcard $(KCONFIG_CONFIG)) $(kconfig_files) | $(ready)
+# `.config` is no prerequisite: it may have any name, also one that a pattern above would take for its
+# own, and its time says nothing of what is in it (an older one put back). So the tool compares, and
+# says what is to be done where there is none.
+config.py: FORCE | $(ready)
 	@$(run) gen_config
-	@touch $@
 
 .PHONY: FORCE
 FORCE:

@@ -1,26 +1,26 @@
 ##@ Develop
 
 # Many tests wait for a process that they have started.
-in_parallel := -n 4 --dist worksteal
+override in_parallel := -n 4 --dist worksteal
 
 .PHONY: check check-quick lint
 check: setup-dev lint check-defconfigs docs-check ## Everything that must hold before a commit
-	@$(PYTHON) -m pytest $(in_parallel)
+	@$(python) -m pytest $(in_parallel)
 
 check-quick: setup-dev lint ## The same without the slow tests
-	@$(PYTHON) -m pytest $(in_parallel) -m 'not slow'
+	@$(python) -m pytest $(in_parallel) -m 'not slow'
 
 .PHONY: check-arch
 check-arch: setup-dev ## Every architecture: causal, counted, saved and loaded as it is (2 minutes)
-	@$(PYTHON) -m pytest -n auto --maxprocesses 8 --dist worksteal tests/architectures
+	@$(python) -m pytest -n auto --maxprocesses 8 --dist worksteal tests/architectures
 
 .PHONY: check-mutants
 check-mutants: setup-dev ## Does a named test fail without each mechanism? (TARGET=spam: only those)
-	@$(PYTHON) -m tests.mutants $(call quote,$(TARGET))
+	@$(python) -m tests.mutants $(call value_of,TARGET)
 
 lint: setup-dev
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
 
 .PHONY: docs docs-check
 docs: | $(ready) ## Generate docs/configuration.md and the tables of the registries

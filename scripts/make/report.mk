@@ -11,14 +11,14 @@ update-graphs: report
 
 .PHONY: compare
 compare: | $(ready) ## Ended runs side by side, here and as a page: RUNS="a b c", or LATEST=3
-	@$(run) report.compare $(call given,runs,RUNS) $(call given,latest,LATEST)
+	@$(run) report.compare $(call passed,runs,RUNS) $(call passed,latest,LATEST)
 
 .PHONY: reference check-reference
 reference: config.py ## Publish this matrix in results/reference: TARGET=name
-	@$(run) references publish $(call given,name,TARGET)
+	@$(run) references publish $(call passed,name,TARGET)
 
 check-reference: | $(ready) ## One published run again, its last digit: [TARGET=name RUN=run]
-	@$(run) references check $(call given,name,TARGET) $(call given,run,RUN)
+	@$(run) references check $(call passed,name,TARGET) $(call passed,run,RUN)
 
 ## TRACKER=a,b make: Compute the runs and send them to tensorboard, wandb, trackio, or none
 .PHONY: tensorboard trackio

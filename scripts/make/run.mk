@@ -23,12 +23,12 @@ estimate: config.py ## What the plan will need; the same page
 
 .PHONY: test-rerun
 test-rerun: config.py ## Compute ended runs again: TARGET=run, arm, failed or all [OPTIMIZER=...]
-	+@TARGET='$(subst ','\'',$(TARGET))' $(run) matrix rerun
+	+@$(run) matrix rerun
 
 ## parallel-N: Compute N runs at a time, as `make -jN` does
 .PHONY: parallel
 parallel: parallel-2
-parallel-%: config.py
+parallel-%: config.py FORCE
 	+@$(MAKE) -j$* all
 
 .PHONY: status watch

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
-from scripts.matrix.jobs import has_jobserver, only_prints
+from lib.given import given, make_program
+from lib.output import outlive_reader
+from scripts.matrix.jobs import has_jobserver, inner_environment, only_prints
 from scripts.matrix.last import record
 from scripts.matrix.plan import Plan, plan, shown
 from scripts.matrix.rerun import chosen_again
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     # One run is one run; a matrix brings the control of each.
     the_plan = plan(load_configuration(), has_controls=command != "train")
     if command == "rerun":
-        for planned in chosen_again(the_plan, os.environ.get("TARGET", "")):
+        for planned in chosen_again(the_plan, given("TARGET") or ""):
             with claim(planned.directory.path):
                 planned.directory.set_aside()
     if command == "plan":
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(the_plan: Plan) -> int:
     """Compute what is not computed yet, then report. 0 only if every run is done."""
+    outlive_reader()
     with claim(the_plan.folder) as lock:
         the_plan.write()
         if not only_prints():
@@ -73,15 +76,15 @@ def _make(the_plan: Plan, lock: int) -> signal.Signals | None:
 
     What failed is read from the runs' own files afterwards, not from Make's status.
     """
-    command = [os.environ.get("MAKE", "make"), "-k", "--no-print-directory"]
+    command = [make_program(), "-k", "--no-print-directory", "-C", str(the_plan.results)]
     if not has_jobserver():
         command.append(f"-j{the_plan.config.PARALLEL_JOBS}")
-    command += ["-f", shown(the_plan.folder) + "/matrix.mk", "all"]
+    command += ["-f", f"matrices/{the_plan.id}/matrix.mk", "all"]
     sys.stdout.flush()
     os.set_inheritable(lock, True)
     # Descriptors stay open for Make: the jobserver of an outer `make -jN`, and our lock, so that
     # the folder stays held while any child lives.
-    child = subprocess.Popen(command, close_fds=False)
+    child = subprocess.Popen(command, env=inner_environment(), close_fds=False)
     stopped_by: signal.Signals | None = None
 
     def pass_on(number: int, frame: object) -> None:

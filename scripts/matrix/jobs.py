@@ -3,6 +3,8 @@
 import os
 import re
 
+from lib.given import given
+
 
 def has_jobserver() -> bool:
     """Whether an outer `make -j` already deals out the jobs."""
@@ -19,3 +21,19 @@ def only_prints() -> bool:
     """Whether this is `make -n`: single-letter flags come first, in one word without a dash."""
     flags = os.environ.get("MAKEFLAGS", "").split(" ")[0]
     return not flags.startswith("-") and "n" in flags
+
+
+def inner_environment() -> dict[str, str]:
+    """The environment of the Make that computes the runs.
+
+    Its MAKEFLAGS have no `-B`: a run that has ended is not computed again. And no variables of the
+    command line: they are in the plan by now, and Make would expand and export them. LAUNCHER
+    alone is for the recipes.
+    """
+    flags, _, _ = f" {os.environ.get('MAKEFLAGS', '')}".partition(" -- ")
+    letters, *words = flags.removeprefix(" ").split(" ")
+    if not letters.startswith("-"):
+        letters = letters.replace("B", "")
+    environment = os.environ | {"MAKEFLAGS": " ".join([letters, *words])}
+    launcher = given("LAUNCHER")
+    return environment if launcher is None else environment | {"LAUNCHER": launcher}

@@ -26,6 +26,9 @@ from lib.kconfig import Config, Configuration
 from lib.runs import SCHEMA, RunDirectory, RunFolders, now, run_name, short_hash
 from scripts.matrix.expand import STEPS_AXIS, Expansion, Run, expand
 
+# What a target of Make cannot have; names of runs have none of it.
+NOT_IN_TARGETS = " \t\n:#%$=;'\"\\*?[]|&<>()~"
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -181,13 +184,19 @@ class Plan:
         }
 
     def as_makefile(self) -> str:
-        """matrix.mk: each run is a target, its file the summary that appears last and whole."""
-        python = shlex.quote(sys.executable)
+        """matrix.mk: each run is a target, its file the summary that appears last and whole.
+
+        Make reads it in the folder of results, so that no target has the path in it: Make cannot
+        have blanks and punctuation there.
+        """
+        start = f"cd {in_recipe(str(ROOT))} && "
+        python = in_recipe(sys.executable)
         targets, rules = [], []
         needs: dict[tuple[Any, ...], str] = {}
         for planned in self.runs:
-            folder = shown(planned.directory.path)
-            target = f"{folder}/summary.json"
+            target = f"runs/{planned.directory.name}/summary.json"
+            assert set(target).isdisjoint(NOT_IN_TARGETS), target
+            folder = in_recipe(shown(planned.directory.path))
             targets.append(target)
             # One check of device and data serves all runs that need the same; runs that have
             # ended need none.
@@ -197,15 +206,17 @@ class Plan:
                 if key not in needs:
                     needs[key] = f"ready-{len(needs) + 1}"
                     rules.append(
-                        f"{needs[key]}:\n\t@{python} -m scripts gpt2.ready --run {folder}\n"
+                        f"{needs[key]}:\n\t@{start}{python} -m scripts gpt2.ready --run {folder}\n"
                     )
                 ready = f" | {needs[key]}"
             rules.append(
-                f"{target}:{ready}\n\t@$(LAUNCHER) {python} -m gpt2.train --run {folder}\n"
+                f"{target}:{ready}\n"
+                f"\t@{start}$(value LAUNCHER) {python} -m gpt2.train --run {folder}\n"
             )
         return "\n".join(
             [
                 "# Generated from the plan in matrix.json; `make` writes it anew.",
+                "# It is read in the folder of results: make -C results -f matrices/NAME/matrix.mk",
                 "# A run that fails leaves its summary, so .DELETE_ON_ERROR must not be set here.",
                 f".PHONY: all {' '.join(needs.values())}".rstrip(),
                 f".PRECIOUS: {' '.join(targets)}",
@@ -251,14 +262,15 @@ def readiness(settings: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def shown(path: Path) -> str:
-    """A path as people and Make see it: relative to the repository where it is inside.
+    """A path as people see it: relative to the repository where it is inside."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
-    Raises ValueError for characters that Make cannot have in a target.
+
+def in_recipe(text: str) -> str:
+    """One word for the shell in a recipe of Make, whatever characters are in it.
+
+    Raises ValueError for a line end, which no recipe can have.
     """
-    text = str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-    if not set(text).isdisjoint(" \t\n:#%$=;'\"\\*?[]|&<>()~"):
-        raise ValueError(
-            f"RESULTS_DIR={path.parent.parent}: Make cannot have these characters in a path. "
-            "Take a folder without blanks and punctuation, or keep the default."
-        )
-    return text
+    if "\n" in text:
+        raise ValueError(f"Make cannot have the line end in {text!r}. Move or rename that folder.")
+    return shlex.quote(text).replace("$", "$$")

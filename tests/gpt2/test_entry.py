@@ -11,9 +11,10 @@ from lib.cli import ROOT
 
 PROGRAM = """
 if __name__ == "__main__" and not __package__:
-    from entry import run_as_module
+    from pathlib import Path
+    from runpy import run_path
 
-    run_as_module("gpt2.program")
+    run_path(str(Path(__file__).with_name("entry.py")))["run_as_module"]("gpt2.program")
 
 import os
 import sys
@@ -27,12 +28,14 @@ sys.exit(7)
 
 @pytest.fixture
 def tree(tmp_path):
-    root = tmp_path / "a tree \u00e9"
+    # PYTHONPATH would be split at the colon.
+    root = tmp_path / "a:tree \u00e9"
     for package in ("gpt2", "lib"):
         (root / package).mkdir(parents=True)
         (root / package / "__init__.py").write_text("")
     shutil.copy(ROOT / "gpt2" / "entry.py", root / "gpt2")
-    shutil.copy(ROOT / "lib" / "cli.py", root / "lib")
+    for name in ("cli.py", "output.py"):
+        shutil.copy(ROOT / "lib" / name, root / "lib")
     (root / "gpt2" / "program.py").write_text(PROGRAM)
     return root
 
@@ -57,7 +60,7 @@ def test_a_folder_of_the_same_name_does_not_take_our_place(tree, tmp_path):
     (other / "lib" / "__init__.py").write_text("raise SystemExit('the wrong lib')")
     answer = run(tree / "gpt2" / "program.py", other)
     assert answer.returncode == 7, answer.stderr
-    answer = run(Path("../a tree \u00e9/gpt2/program.py"), other, environ={"PYTHONPATH": "."})
+    answer = run(Path("../a:tree \u00e9/gpt2/program.py"), other, environ={"PYTHONPATH": "."})
     assert answer.returncode == 7, answer.stderr
 
 
@@ -90,3 +93,33 @@ def test_an_old_python_names_the_remedy(monkeypatch, capsys):
         entry.run_as_module("gpt2.program")
     assert caught.value.code == 2
     assert "4.0 is the oldest. Run `make setup`" in capsys.readouterr().err
+
+
+HOSTILE = {
+    "PYTHONSAFEPATH": "1",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+    "PYTHONINSPECT": "1",
+    "PYTHONUTF8": "0",
+}
+
+
+def test_what_changes_the_interpreter_does_not_reach_the_program(tree, tmp_path):
+    program = tree / "gpt2" / "program.py"
+    program.write_text(f'"""Help."""\n{PROGRAM}'.replace("sys.exit(7)", "sys.exit(__doc__)"))
+    for options, environ in (((), HOSTILE), (("-OO",), {}), (("-O", "-P"), {})):
+        answer = run(program, tmp_path, options=options, environ=environ)
+        assert answer.stderr == "Help.\n", options
+
+
+def test_the_folder_of_a_program_is_no_place_of_other_packages(tree, tmp_path):
+    (tree / "gpt2" / "of_ours.py").write_text("")
+    program = tree / "gpt2" / "program.py"
+    program.write_text(PROGRAM.replace("import lib", "import lib, of_ours"))
+    answer = run(program, tree / "gpt2")
+    assert "The Python package of_ours is missing" in answer.stderr
+
+
+def test_make_and_the_programs_agree_on_what_is_not_handed_on():
+    line = f"\nunexport {' '.join(entry.NOT_HANDED_ON)}\n"
+    assert line in (ROOT / "Makefile").read_text()

@@ -80,7 +80,7 @@ def test_what_make_hands_on_is_read(tmp_path, text, monkeypatch, capsys):
         "DATA_DIR": str(tmp_path / "data"),
     }
     for name, value in assignments.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(f"BITTERBENCH_GIVEN_{name}", value)
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", " ".join(assignments))
     assert guarded(prepare_data.main, []) == 0
     assert "dataset     custom" in capsys.readouterr().out

@@ -47,8 +47,8 @@ def test_runs_are_looked_for_where_the_configuration_puts_them(planned, place, t
 
 def test_the_environment_of_make_comes_before_arguments(monkeypatch):
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", "GENERATION_TOP_K DEVICE")
-    monkeypatch.setenv("GENERATION_TOP_K", "1")
-    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_GENERATION_TOP_K", "1")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_DEVICE", "cpu")
     parser = command_line("sample", "Text.", SYMBOLS)
     options, pairs = parse(parser, ["--run", "a", "--generation-top-k", "2"], SYMBOLS)
     assert (options.run, options.checkpoint) == ("a", "latest")

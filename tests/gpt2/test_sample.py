@@ -63,8 +63,8 @@ def test_gpt2_s_tokens(command, planned, save, merges_mirror):
 def test_what_make_hands_on_is_read(command, planned, save, monkeypatch):
     save(planned("char"))
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", "GENERATION_MAX_TOKENS DEVICE")
-    monkeypatch.setenv("GENERATION_MAX_TOKENS", "4")
-    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_GENERATION_MAX_TOKENS", "4")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_DEVICE", "cpu")
     assert len(command("--run", "custom")[1]) == 5
 
 

@@ -1,6 +1,8 @@
 """Samples and questions come when they are due, and the training does not notice them."""
 
 import json
+import os
+import signal
 from contextlib import nullcontext
 
 import pytest
@@ -11,7 +13,8 @@ from gpt2.side_evaluations import SHOWN_CHARACTERS, SideEvaluations
 from gpt2.trainers import base
 from lib.metrics import read_metrics
 from lib.runs import RunDirectory
-from tests.gpt2.training import train_here
+from lib.signals import Stopped
+from tests.gpt2.training import repeatable, train_here
 
 QUESTION = {
     "ctx": "A man is sitting on a roof. he",
@@ -46,7 +49,7 @@ def evaluations(planned, **changes):
 
 
 def shown(side, step, is_last, model):
-    return list(side.due(step, is_last, model, nullcontext()))
+    return side.due(step, is_last, model, nullcontext())
 
 
 def test_each_comes_at_its_interval_and_at_the_end(both):
@@ -151,3 +154,84 @@ def test_the_training_is_the_same_bit_for_bit(trained_weights):
     kinds = [row["kind"] for row in rows]
     assert (kinds.count("sample"), kinds.count("hellaswag")) == (7, 5)
     assert all(torch.equal(without[name], shown_too[name]) for name in without)
+
+
+def test_it_is_asked_before_each_token_and_batch_whether_to_go_on(both):
+    """And as soon as it is told not to, nothing is shown: also not what was known by then."""
+    asked = []
+
+    def calls(most):
+        asked.clear()
+        return lambda: asked.append(None) or len(asked) <= most
+
+    side = evaluations(both)
+    both.model.train()
+    whole = side.due(12, False, both.model, nullcontext(), calls(99))
+    assert [one.kind for one in whole] == ["sample", "hellaswag"]
+    # Seven tokens, and the questions in one batch at least.
+    needed = len(asked)
+    assert needed >= 8
+    for most in range(needed):
+        assert side.due(12, False, both.model, nullcontext(), calls(most)) is None
+        assert len(asked) == most + 1
+        assert both.model.training
+
+
+def test_stopped_in_the_middle_it_is_shown_once_and_whole(both, monkeypatch, tmp_path):
+    """In a sample, in HellaSwag, and after a sample that HellaSwag follows: each time nothing of
+    that step is there, a heartbeat is, and in the end the rows and bits of a straight run."""
+    weights, beats, asked = [], [], []
+    moments = {3: 4, 4: 1, 12: 8}
+    finish, due = base.BaseGPT2Trainer.train, SideEvaluations.due
+
+    def train_and_keep(self):
+        try:
+            finish(self)
+        finally:
+            weights.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
+
+    def due_and_stop(self, step, is_last, model, autocast, may_go_on):
+        asked.clear()
+
+        def counted():
+            asked.append(step)
+            if len(asked) == moments.get(step):
+                del moments[step]
+                os.kill(os.getpid(), signal.SIGTERM)
+            return may_go_on()
+
+        return due(self, step, is_last, model, autocast, counted)
+
+    monkeypatch.setattr(base, "HEARTBEAT_S", 0.0)
+    monkeypatch.setattr(RunDirectory, "beat", lambda self, **facts: beats.append(facts))
+    monkeypatch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
+    settings = both.settings | {"DROPOUT": 0.1, "MAX_ITERS": 13}
+    straight, stopped = (RunDirectory(tmp_path / name) for name in ("straight", "stopped"))
+    straight.path.mkdir(), stopped.path.mkdir()
+    train_here(straight, settings)
+    monkeypatch.setattr(SideEvaluations, "due", due_and_stop)
+    for step, moment in list(moments.items()):
+        beats.clear()
+        with pytest.raises(Stopped):
+            train_here(stopped, settings)
+        assert len(asked) == moment, "it went on after the signal"
+        assert [facts["step"] for facts in beats if facts["phase"] == "eval"][-1] == step
+        assert not [row for row in rows_of(stopped) if row["step"] == step and is_shown(row)]
+    assert train_here(stopped, settings).status == "done"
+    assert rows_of(stopped) == rows_of(straight)
+    assert all(torch.equal(weights[0][name], weights[-1][name]) for name in weights[0])
+
+
+def is_shown(row):
+    return row["kind"] in ("sample", "hellaswag")
+
+
+def rows_of(run):
+    """Every line of the file that a straight run repeats, without its times."""
+    rows = map(json.loads, run.metrics_path.read_text().splitlines())
+    kinds = ("train", "eval", "sample", "hellaswag")
+    return [
+        {k: v for k, v in repeatable(row).items() if not k.endswith(("_s", "_ms"))}
+        for row in rows
+        if row["kind"] in kinds
+    ]

@@ -59,3 +59,36 @@ def test_an_unreadable_holder_is_not_an_error(tmp_path):
     assert read_holder(tmp_path) == {}
     assert not is_held(tmp_path)
     assert not is_held(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def group():
+    """The umask of people who share their files."""
+    before = os.umask(0o002)
+    yield
+    os.umask(before)
+
+
+def test_the_lock_is_as_open_as_the_umask_lets_it_be(tmp_path, group):
+    with claim(tmp_path):
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o664
+
+
+def test_a_lock_that_another_user_made_can_be_held(tmp_path, monkeypatch):
+    """Of an earlier version: everybody may read it, and only that user write it."""
+    (tmp_path / "lock").write_text("theirs")
+    opened, real = [], os.open
+
+    def as_another_user(path, flags, *mode):
+        if flags & os.O_RDWR and str(path).endswith("lock"):
+            raise PermissionError(13, "Permission denied", str(path))
+        opened.append(flags)
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", as_another_user)
+    with claim(tmp_path):
+        assert is_held(tmp_path)
+        with pytest.raises(Held):
+            claim(tmp_path).__enter__()
+    assert not is_held(tmp_path)
+    assert (tmp_path / "lock").read_text() == "theirs"

@@ -54,8 +54,8 @@ def stub(monkeypatch):
 
 def test_each_part_has_its_own_place_on_the_page(stub, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", "CPU_THREADS DEVICE")
-    monkeypatch.setenv("CPU_THREADS", "1")
-    monkeypatch.setenv("DEVICE", "cpu")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_CPU_THREADS", "1")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_DEVICE", "cpu")
     monkeypatch.setattr(bench, "cores_in_use", lambda: 0.0)
     page = tmp_path / "page.md"
     words = ["--target", "loader", "--device", "cpu", "--write", str(page)]
@@ -83,7 +83,7 @@ def test_a_workload_and_a_kind_of_device_have_places_of_their_own():
 def test_a_busy_machine_is_told_and_written(stub, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "cores_in_use", lambda: 900.0)
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", "CPU_THREADS")
-    monkeypatch.setenv("CPU_THREADS", "1")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_CPU_THREADS", "1")
     stub("x")
     bench.main(["--target", "loader", "--device", "cpu"])
     said = capsys.readouterr()

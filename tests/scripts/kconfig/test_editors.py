@@ -1,5 +1,6 @@
 """menuconfig in a terminal of our own, driven by keys, and the editors where they cannot run."""
 
+import curses
 import fcntl
 import os
 import pty
@@ -12,6 +13,9 @@ import termios
 import time
 
 import pytest
+
+from lib.kconfig import ConfigError, backend
+from lib.kconfig.editor import edit
 
 ENTER, DOWN = "\n", "j"
 
@@ -156,10 +160,38 @@ def test_without_a_terminal(tool, files):
     assert result.stderr.count("\n") == 1
 
 
-def test_on_a_dumb_terminal(project, environment):
-    terminal = Terminal(project, environment | {"TERM": "dumb"})
-    terminal.wait_for("menuconfig: cannot draw on a dumb terminal")
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("dumb", "cannot draw on a dumb terminal"),
+        ("", "cannot draw on a dumb terminal"),
+        ("xterm-nobody-knows", "finds no description of this terminal (TERM=xterm-nobody-knows)"),
+        ("../etc/passwd", "finds no description of this terminal"),
+    ],
+)
+def test_on_a_terminal_that_cannot_draw(project, environment, name, complaint):
+    terminal = Terminal(project, environment | {"TERM": name})
+    terminal.wait_for(f"menuconfig: {complaint}")
     assert terminal.end() == 2
+    assert "Traceback" not in terminal.seen
+
+
+def test_in_a_locale_that_is_not_installed(project, environment):
+    terminal = Terminal(project, environment | {"LC_ALL": "xx_YY.ISO-8859-77"})
+    terminal.wait_for("Training")
+    os.write(terminal.master, b"q")
+    terminal.wait_for("Save")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == 130
+
+
+def test_curses_that_gives_up_is_a_sentence(tree, monkeypatch, tmp_path):
+    def give_up(raw):
+        raise curses.error("no such luck")
+
+    monkeypatch.setattr(backend.package("menuconfig"), "menuconfig", give_up)
+    with pytest.raises(ConfigError, match="menuconfig: cannot draw here: no such luck; use"):
+        edit(tree, tmp_path / "none", "menuconfig")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems need no DISPLAY")

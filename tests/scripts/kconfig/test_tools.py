@@ -56,7 +56,7 @@ def test_a_wrong_config_is_refused_and_nothing_written(tool, project, files, com
 
 
 def test_load_quick_with_fragments_and_the_command_line(tool, project):
-    overrides = {"BITTERBENCH_OVERRIDES": "EPOCHS", "EPOCHS": "3"}
+    overrides = {"BITTERBENCH_OVERRIDES": "EPOCHS", "BITTERBENCH_GIVEN_EPOCHS": "3"}
     told = ok(tool("kconfig.load", "quick+cpu+seed", **overrides)).splitlines()
     place = "defconfigs/fragments/seed.config:1: "
     assert told[0] == f"{place}SEED=8 overrides SEED=7 (defconfigs/quick:4)"

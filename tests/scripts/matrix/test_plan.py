@@ -1,14 +1,18 @@
 """The plan on disk: what Make, the report and the status read."""
 
 import json
+import shlex
 import subprocess
 
 import pytest
 
 from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
-from scripts.matrix.plan import plan
+from scripts.matrix.plan import in_recipe, plan
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
+
+# Only shows what it would do, in the folder that follows.
+MAKE = ("make", "-n", "-C")
 
 
 @pytest.fixture
@@ -97,7 +101,7 @@ def test_make_sees_only_what_is_not_done(planned):
     result = planned()
     finish(result.runs[0])
     result.write()
-    command = ["make", "-n", "-k", "-f", str(result.folder / "matrix.mk")]
+    command = [*MAKE, str(result.results), "-k", "-f", str(result.folder / "matrix.mk")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert sum("gpt2.ready" in line for line in lines) == 1
@@ -107,11 +111,12 @@ def test_make_sees_only_what_is_not_done(planned):
 
 def test_the_launcher_stands_before_every_run(planned):
     result = planned()
-    command = ["make", "-n", "LAUNCHER=srun -n1", "-f", str(result.folder / "matrix.mk")]
+    makefile = str(result.folder / "matrix.mk")
+    command = [*MAKE, str(result.results), "LAUNCHER=srun -n1 $$", "-f", makefile]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     runs = [line for line in done.stdout.splitlines() if "gpt2.train" in line]
     assert len(runs) == 4
-    assert all(line.startswith("srun -n1 ") for line in runs)
+    assert all(" && srun -n1 $$ " in line for line in runs)
 
 
 def test_an_option_that_differs_between_arms_is_in_the_parity_table(planned):
@@ -137,10 +142,22 @@ def test_options_that_do_not_fit_stop_the_plan(configure):
         plan(configure(MAX_ITERS=2))
 
 
-def test_a_results_folder_that_make_cannot_name_is_refused(configure, tmp_path):
-    result = plan(configure(RESULTS_DIR=tmp_path / "with blank"))
-    with pytest.raises(ValueError, match="RESULTS_DIR=.*with blank"):
-        result.as_makefile()
+@pytest.mark.parametrize("name", ["with blank", "a$b $(c) ${d}", "a:b#c%d=e", "-\\e;*?[f]|&<>()~!"])
+def test_make_computes_runs_in_a_folder_of_any_name(planned, tmp_path, name):
+    result = planned(RESULTS_DIR=tmp_path / name)
+    makefile = str(result.folder / "matrix.mk")
+    command = [*MAKE, str(result.results), "--no-print-directory", "-f", makefile]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    runs = [shlex.split(line)[-1] for line in done.stdout.splitlines() if "gpt2.train" in line]
+    assert runs == [str(run.directory.path) for run in result.runs]
+    finish(result.runs[0])
+    assert subprocess.run(command, capture_output=True, text=True).stdout.count("gpt2.train") == 3
+
+
+def test_a_line_end_in_a_path_of_make_is_a_sentence():
+    assert in_recipe("a'b$c") == "'a'\"'\"'b$$c'"
+    with pytest.raises(ValueError, match=r"line end in 'a\\nb'\. Move or rename"):
+        in_recipe("a\nb")
 
 
 def test_time_is_estimated_from_ended_runs_of_the_same_shape(planned):

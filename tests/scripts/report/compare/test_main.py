@@ -14,7 +14,8 @@ def compare(results, tmp_path):
     """compare(*arguments, **environment) -> the finished process, in the results of the test."""
 
     def call(*arguments, **environment):
-        given = {"BITTERBENCH_OVERRIDES": "RESULTS_DIR", "RESULTS_DIR": str(results.root)}
+        given = {"BITTERBENCH_OVERRIDES": "RESULTS_DIR"}
+        given |= {"BITTERBENCH_GIVEN_RESULTS_DIR": str(results.root)}
         given |= {"KCONFIG_CONFIG": str(tmp_path / "none"), "COLUMNS": "100"}
         return subprocess.run(
             [sys.executable, "-W", "error", "-m", "scripts", "report.compare", *arguments],
@@ -59,7 +60,8 @@ def test_what_cannot_be_compared_is_one_sentence_and_nothing_is_written(
 
 def test_an_option_that_changes_no_comparison_is_refused(compare, results, model):
     results.run(model("gpt2"))
-    done = compare("--latest=1", BITTERBENCH_OVERRIDES="RESULTS_DIR MAX_ITERS", MAX_ITERS="3")
+    options = {"BITTERBENCH_OVERRIDES": "RESULTS_DIR MAX_ITERS", "BITTERBENCH_GIVEN_MAX_ITERS": "3"}
+    done = compare("--latest=1", **options)
     assert done.returncode == 2
     assert "MAX_ITERS does not concern a comparison" in done.stderr
 
