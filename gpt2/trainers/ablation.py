@@ -5,13 +5,13 @@ twin of every step, goes on after a failure, and writes the report. So `--ablati
 `make` with the same options are the same runs.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from lib.cli import ROOT
 from lib.current import load_configuration
+from lib.given import make_program
 from lib.kconfig import overrides_from_arguments
 
 
@@ -34,11 +34,8 @@ class AblationCoordinator:
 
     def command(self) -> list[str]:
         """What computes and reports, or with --dry-run plans: `make` with these options."""
-        # Make would take a dollar for the beginning of a variable.
-        variables = [text.replace("$", "$$") for text in self.variables]
-        make = os.environ.get("MAKE", "make")
-        return [make, "-C", str(ROOT), "--no-print-directory", f"PYTHON={sys.executable}",
-                *variables, self.target]  # fmt: skip
+        make = [make_program(), "-C", str(ROOT), "--no-print-directory"]
+        return [*make, f"PYTHON={sys.executable}", *self.variables, self.target]
 
     def run(self) -> int:
         """The exit status of Make: 0 only if every run is done."""

@@ -97,6 +97,21 @@ def test_wrong_usage_is_2(command, arguments, capsys):
     assert "usage: python gpt2/sample.py" in capsys.readouterr().err
 
 
+def test_a_prompt_from_a_file_is_taken_to_its_last_byte(command, planned, save, tmp_path):
+    save(planned("bytes", GENERATION_MAX_TOKENS=3))
+    (tmp_path / "prompt").write_bytes("h\u00e9:\n\n".encode())
+    told = command("--run", "custom", "--prompt", "h\u00e9:\n\n")
+    assert command("--run", "custom", "--prompt-file", str(tmp_path / "prompt")) == told
+    assert told[1].startswith("h\u00e9:\n\n")
+    (tmp_path / "prompt").write_bytes(b"h\xe9")
+    for name, sentence in (
+        ("prompt", "prompt: byte 1 is not UTF-8. `iconv -t UTF-8 prompt` converts it."),
+        ("none", "none: No such file or directory. Name a readable file."),
+    ):
+        status, _, errors = command("--run", "custom", "--prompt-file", str(tmp_path / name))
+        assert (status, errors) == (2, f"PROMPT_FILE={tmp_path}/{sentence}\n")
+
+
 def test_the_documented_command_works_from_any_folder(planned, save, tmp_path):
     made = planned("bytes", GENERATION_MAX_TOKENS=10)
     save(made)

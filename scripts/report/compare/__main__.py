@@ -14,7 +14,7 @@ from lib.cli import ROOT, guarded
 from lib.current import results_folder
 from lib.kconfig import load_tree, overrides_from_environment
 from scripts.report import WIDTH_WITHOUT_TERMINAL
-from scripts.report.terminal import short_path
+from scripts.report.terminal import say, short_path
 
 from .chosen import choose
 from .comparison import Comparison
@@ -32,14 +32,14 @@ def main(arguments: Sequence[str]) -> int:
     results = _results()
     chosen = choose(options.runs, options.latest, results)
     if options.latest and len(chosen) < int(options.latest):
-        print(f"LATEST={options.latest}: only {len(chosen)} have ended.\n")
+        say(f"LATEST={options.latest}: only {len(chosen)} have ended.\n\n")
     comparison = Comparison(chosen, results)
     width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
-    print(render(comparison, width), end="")
+    say(render(comparison, width))
     # Templates and figures cost half a second to import; the text above does without.
     from .page import write
 
-    print(f"\npage: {short_path(write(comparison, results))}")
+    say(f"\npage: {short_path(write(comparison, results))}\n")
     return 0
 
 

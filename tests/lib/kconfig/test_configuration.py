@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.cli import ROOT
 from lib.kconfig import ConfigError, Policy, load_tree, override_layer
 from lib.kconfig.randomize import Randomness, random_configuration
 
@@ -242,3 +243,26 @@ def test_a_thousand_variations_take_seconds_not_minutes(tree):
         hashes.add(base.derive(wish, "run").typed().hash)
     assert len(hashes) == 1000
     assert time.perf_counter() - start < 2 * 5
+
+
+def test_a_home_folder_is_the_same_path_written_in_full(monkeypatch):
+    """Every option of the real tree that is a path, where it can be set; and its hash."""
+    monkeypatch.setenv("HOME", "/home/me")
+    tree = load_tree(ROOT)
+    paths = [
+        s.name for s in tree.symbols.values() if s.string_type and s.string_type.base == "path"
+    ]
+    assert {"RESULTS_DIR", "DATA_DIR", "DATA_MIRROR", "CUSTOM_PATH", "INIT_FROM"} <= set(paths)
+
+    def resolved(folder):
+        values = {name: f"{folder}/{name}" for name in paths}
+        wishes = [("DATASET", "custom"), ("HELLASWAG_INTERVAL", "1"), *values.items()]
+        return tree.resolve([override_layer(wishes)])
+
+    short, long = resolved("~"), resolved("/home/me")
+    assert {name: short.typed()[name] for name in paths} == {n: f"/home/me/{n}" for n in paths}
+    assert short.typed().hash == long.typed().hash
+    # What a person wrote stays in the file.
+    assert 'CONFIG_DATA_DIR="~/DATA_DIR"\n' in short.text([])
+    with pytest.raises(ConfigError, match="DATA_DIR=~no-body/x names no home folder"):
+        tree.resolve([override_layer([("DATA_DIR", "~no-body/x")])])
