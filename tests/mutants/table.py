@@ -3,6 +3,7 @@
 from tests.mutants.architectures import ARCHITECTURES
 from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
+from tests.mutants.command_lines import COMMAND_LINES
 from tests.mutants.compare import COMPARE
 from tests.mutants.data import DATA
 from tests.mutants.evaluation import EVALUATION
@@ -38,4 +39,5 @@ MUTANTS = (
     *BENCH,
     *COMPARE,
     *STUDY,
+    *COMMAND_LINES,
 )
