@@ -56,18 +56,17 @@ def words_of(arguments: Sequence[str]) -> list[Word]:
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        path = PurePath(argument)
         if not argument.startswith("--"):
-            is_file = path.suffix == ".py"
-            words.append(Word((argument,), file=path.name.removesuffix(".py") if is_file else ""))
+            is_file = argument.endswith(".py") or _file(argument) in FILES
+            words.append(Word((argument,), file=_file(argument) if is_file else ""))
             continue
         option, equals, value = argument.partition("=")
         typed = [argument]
         if not equals and option.replace("_", "-") in FLAGS:
             words.append(Word((argument,)))
             continue
-        is_value = bool(rest) and not rest[0].startswith("--")
-        if not equals and is_value and PurePath(rest[0]).suffix != ".py":
+        is_value = bool(rest) and not rest[0].startswith("--") and _file(rest[0]) not in FILES
+        if not equals and is_value:
             value = rest.pop(0)
             typed.append(value)
         elif not equals:
@@ -78,6 +77,11 @@ def words_of(arguments: Sequence[str]) -> list[Word]:
             name, value = name.removeprefix("NO_"), "n"
         words.append(Word(tuple(typed), name, value))
     return words
+
+
+def _file(argument: str) -> str:
+    """The name by which FILES would know it."""
+    return PurePath(argument).name.removesuffix(".py")
 
 
 def line_of(words: Sequence[Word]) -> str:

@@ -57,6 +57,8 @@ def settings(monkeypatch, tmp_path, tree):
             "config/full_team_124m.py --normalization=layernorm_nobias",
             LLAMA | {"NORMALIZATION": "layernorm-nobias"},
         ),
+        ("--compile ./config/full_gpt2_124m", {"MAX_ITERS": 600_000, "COMPILE": "on"}),
+        ("--dataset custom --custom_path my.py", {"CUSTOM_PATH": "my.py"}),
         ("config/full_custom.py", {"ARCH_PRESET": "custom", **GPT2}),
         ("config/full_llama_1.36b.py", {"N_EMBD": 2304, **LLAMA}),
         ("config/train_gpt2.py", {"DATASET": "openwebtext", "ACTIVATION": "gelu", **NANO}),

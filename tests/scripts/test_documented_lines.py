@@ -31,7 +31,7 @@ LINES = list(
 )
 
 # What a page says was loaded before; README's block `Use` is one of them, the quickstart another.
-BASES = ("gpt2-shakespeare-cpu", "quickstart")
+BASES = ("gpt2-shakespeare-cpu", "quickstart", "smoke")
 
 
 @pytest.fixture
