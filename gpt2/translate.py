@@ -23,6 +23,14 @@ FLAGS = ("--dry-run", "--ablation-mode", "--restart", "--list-checkpoints", "--h
 
 PATIENCE_S = 5.0
 
+# Options that say several of ours together, with those that they decide.
+DECIDED_BY = {
+    "TOTAL_BATCH_SIZE": ("GRADIENT_ACCUMULATION",),
+    "STEPS_PER_EPOCH": ("MAX_ITERS", "NUM_EPOCHS"),
+    "LEARNING_RATE_DECAY_FRAC": ("MIN_LR",),
+    "EVAL_ITERS": ("EVAL_SAMPLES",),
+}
+
 SIZES = ("N_LAYER", "N_HEAD", "N_EMBD")
 
 Settled = Callable[[Mapping[str, str]], Mapping[str, Any]]
@@ -164,6 +172,8 @@ def _files(words: Sequence[Word], settled: Settled, notes: list[str]) -> list[Wo
     """Files of settings become options, before those of the line, which come after them."""
     typed = [word for word in words if not word.file]
     own = {word.name: word.value for word in typed if word.name}
+    for name in set(own) & set(DECIDED_BY):
+        own |= {decided: own.get(decided, "") for decided in DECIDED_BY[name]}
     options: dict[str, str] = {}
     for word in words:
         if not word.file:
@@ -226,17 +236,18 @@ def _sums(words: Sequence[Word], settled: Settled, notes: list[str]) -> list[Wor
         said: dict[str, str] | None = None
         if word.name == "TOTAL_BATCH_SIZE":
             said = _accumulation(word, words, own, settled)
-        elif word.name == "STEPS_PER_EPOCH" and word.value.isdecimal():
-            epochs = own.get("NUM_EPOCHS", "1")
-            epochs = epochs if epochs.isdecimal() else "1"
-            said = {"NUM_EPOCHS": "0", "MAX_ITERS": str(int(epochs) * int(word.value))}
+        elif word.name == "STEPS_PER_EPOCH":
+            epochs = _whole("NUM_EPOCHS", own.get("NUM_EPOCHS", "1"))
+            steps = epochs * _whole(word.name, word.value)
+            said = {"NUM_EPOCHS": "0", "MAX_ITERS": str(steps)}
             found = [other for other in found if other.name != "NUM_EPOCHS"]
         elif word.name == "NUM_EPOCHS" and "STEPS_PER_EPOCH" in own:
             continue
         elif word.name == "LEARNING_RATE_DECAY_FRAC":
-            said = {"MIN_LR": _product(word.value, _value("LEARNING_RATE", own, settled))}
+            said = {"MIN_LR": _share(word, _value("LEARNING_RATE", own, settled))}
         elif word.name == "EVAL_ITERS":
-            said = {"EVAL_SAMPLES": _product(word.value, _value("BATCH_SIZE", own, settled))}
+            windows = _whole(word.name, word.value) * _number("BATCH_SIZE", own, settled)
+            said = {"EVAL_SAMPLES": str(windows)}
         elif word.name == "LR_DECAY_ITERS":
             said = _decay(word, words, own, settled)
         if said is None:
@@ -252,9 +263,9 @@ def _accumulation(
     word: Word, words: Sequence[Word], own: Mapping[str, str], settled: Settled
 ) -> dict[str, str]:
     """Tokens of a step as micro-batches. Raises ValueError where they are no whole number."""
-    micro_batch = int(_value("BATCH_SIZE", own, settled))
-    context = int(_value("BLOCK_SIZE", own, settled))
-    tokens = int(word.value) if word.value.isdecimal() else 0
+    micro_batch = _number("BATCH_SIZE", own, settled)
+    context = _number("BLOCK_SIZE", own, settled)
+    tokens = _whole(word.name, word.value)
     number, rest = divmod(tokens, micro_batch * context)
     if rest or not number:
         nearest = max(1, round(tokens / (micro_batch * context)))
@@ -306,9 +317,23 @@ def _value(name: str, own: Mapping[str, str], settled: Settled) -> str:
     return own[name] if name in own else str(settled({})[name])
 
 
-def _product(text: str, other: str) -> str:
-    """Raises ValueError for what is no number, as float does."""
-    return f"{float(text) * float(other):g}"
+def _number(name: str, own: Mapping[str, str], settled: Settled) -> int:
+    return _whole(name, _value(name, own, settled))
+
+
+def _whole(name: str, text: str) -> int:
+    """Raises ValueError for what is no whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--{_dashed(name)}={text} is no whole number above 0.")
+    return int(text)
+
+
+def _share(word: Word, whole: str) -> str:
+    """Raises ValueError where the word is no share."""
+    try:
+        return f"{float(word.value) * float(whole):g}"
+    except ValueError:
+        raise ValueError(f"{' '.join(word.typed)} is no share, such as 0.1.") from None
 
 
 def _dashed(name: str) -> str:

@@ -101,6 +101,11 @@ def test_an_arm_by_its_label(configure, arm):
     assert "SEEDS=1" in chosen
 
 
+def test_a_word_that_is_no_option_of_the_tree_names_no_axis(at):
+    at("gpt2-shakespeare-char-cpu")
+    assert found("--tracker=none").state() == "pending"
+
+
 def test_an_arm_that_is_not_there_is_told_the_others(configure):
     with pytest.raises(ValueError, match=r"--arm=lion is no arm .* adamw, adamw\+magnitude@50%"):
         one_run(configure("quickstart"), overrides_from_arguments([]), "lion")
