@@ -36,7 +36,9 @@ def command_lines(page: Path) -> Iterator[str]:
     text = page.read_text("utf-8").replace("\\\n", " ")
     for found in [*BLOCK.findall(text), *SPAN.findall(text)]:
         line = re.sub(r"\s{2,}#.*", "", found)
-        yield from line.split(" && ")
+        for command in line.split(" && "):
+            # Where its output goes is another matter.
+            yield re.split(r" [|>] ?", command)[0]
 
 
 def targets() -> set[str]:

@@ -25,6 +25,7 @@ LINES = list(
         if "<" not in line
         and not {"...", "defconfig-NAME"} & set(line.split())
         and line != "python gpt2/train.py"
+        and "matrix.mk" not in line
         and "gpt2/sample.py" not in line
         and "export-hf --max-iters" not in line
     )
