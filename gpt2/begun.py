@@ -38,10 +38,9 @@ def continued(configuration: Configuration, options: Layer) -> tuple[RunDirector
     """
     for run in begun_runs(ROOT / configuration.typed().RESULTS_DIR):
         try:
-            frozen = configuration.tree.resolve([read_layer(run.path / ".config", ".config")])
-            asked = configuration.tree.resolve(
-                [read_layer(run.path / ".config", ".config"), options]
-            )
+            layer = read_layer(run.path / ".config", run.name, kind="state")
+            frozen = configuration.tree.resolve([layer])
+            asked = configuration.tree.resolve([layer, options])
             config = run.config()
         except ConfigError:
             # Of a program before this one.
@@ -49,10 +48,8 @@ def continued(configuration: Configuration, options: Layer) -> tuple[RunDirector
         is_same = asked.typed().hash == frozen.typed().hash == config.hash
         if is_same and _is_of(frozen, configuration):
             run.freeze(asked)
-            return (
-                run,
-                f"--resume: {run.name}, as it was begun{_differences(frozen, configuration)}",
-            )
+            differences = _differences(frozen, configuration)
+            return run, f"--resume: {run.name}, as it was begun{differences}"
     return None, ""
 
 

@@ -33,6 +33,9 @@ BEST = "best"
 # Runs that a refusal names.
 SHOWN = 5
 
+# The part of a short run that a line to type gives to its warm-up.
+WARMUP_SHARE = 10
+
 # What a fresh clone has for a run that a whole command line describes: `make quickstart` loads it.
 WITHOUT_CONFIG = ROOT / "defconfigs" / "quickstart"
 
@@ -47,14 +50,10 @@ class Wish:
     typed: tuple[str, ...] = ()
     """The whole line, for the line to type."""
 
-    def without(self, *options: str) -> str:
-        """The line to type that lacks these options."""
-        words = words_of(self.typed)
-        return line_of([word for word in words if word.shown not in options])
-
-    def with_more(self, option: str, *without: str) -> str:
-        words = [word for word in words_of(self.typed) if word.shown not in without]
-        return line_of([*words, Word((option,))])
+    def line(self, *more: str, without: Sequence[str] = ()) -> str:
+        """The line to type: this one with options more, and without some."""
+        words = [w for w in words_of(self.typed) if w.shown.replace("_", "-") not in without]
+        return line_of([*words, *(Word((option,)) for option in more)])
 
 
 def in_our_words(arguments: Sequence[str]) -> list[str]:
@@ -100,7 +99,7 @@ def find_run(folder: Path | None, assignments: list[str], wish: Wish) -> RunDire
         _say(f"one run of several: {' '.join(chosen)}")
     if wish.resume in (LATEST, BEST):
         return _continued(configuration, layer, wish)
-    return _planned(configuration, _settings(configuration, wish))
+    return _planned(configuration, _settings(configuration, wish), wish)
 
 
 def begins(run: RunDirectory, resume: str | None) -> str:
@@ -163,11 +162,21 @@ def _settings(configuration: Configuration, wish: Wish) -> dict[str, Any]:
         word = word_for_one(configuration)
         if word is None:
             raise
-        raise ValueError(f"{error} Type `{wish.with_more(word)}`.") from None
+        raise ValueError(f"{error} Type `{wish.line(word)}`.") from None
 
 
-def _planned(configuration: Configuration, settings: dict[str, Any]) -> RunDirectory:
-    check_fit(settings, total_steps(settings, None))
+def _planned(configuration: Configuration, settings: dict[str, Any], wish: Wish) -> RunDirectory:
+    steps = total_steps(settings, None)
+    try:
+        check_fit(settings, steps)
+    except ValueError as error:
+        if steps is None or settings["WARMUP_STEPS"] < steps:
+            raise
+        # Of a run that the line made shorter than the configuration's warm-up.
+        word = f"--warmup-steps={steps // WARMUP_SHARE}"
+        raise ValueError(
+            f"{error}. Type `{wish.line(word, without=['--warmup-steps'])}`."
+        ) from None
     run = _place(configuration)
     if not run.path.exists():
         # Of one that was begun the weights may be gone: they are in its checkpoint.
@@ -189,17 +198,17 @@ def _continued(configuration: Configuration, layer: Layer, wish: Wish) -> RunDir
         settings = settings_of(configuration)
         run = _place(configuration)
         if has_begun(run):
-            return _planned(configuration, settings)
+            return _planned(configuration, settings, wish)
     found, line = continued(configuration, layer)
     if found is not None:
         _say(line)
         return found
-    begin = wish.without("--resume") if word is None else wish.with_more(word, "--resume")
+    begin = wish.line(*([] if word is None else [word]), without=["--resume"])
     results = configuration.typed().RESULTS_DIR
     others = [run.name for run in begun_runs(ROOT / results)]
     if not others and word is None and wish.resume == LATEST:
         _say("--resume latest: no run has begun yet, so this one begins at step 0")
-        return _planned(configuration, settings_of(configuration))
+        return _planned(configuration, settings_of(configuration), wish)
     there = (
         f"Begun are {', '.join(others[:SHOWN])}: `python gpt2/train.py --run "
         f"{results}/runs/{others[0]} --resume {wish.resume}` continues one. "

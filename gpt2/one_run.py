@@ -46,10 +46,14 @@ def one_run(
 def named_axes(configuration: Configuration, options: Layer) -> tuple[str, ...]:
     """The axes of which the command line names members."""
     tree = configuration.tree
-    names = [target_of(found.name, tree.symbols, tree.groups) for found in options.assignments]
-    groups = [name if name in tree.groups else tree.symbols[name].group for name in names]
-    axes = [name for name in groups if name is not None and tree.groups[name].kind == "axis"]
-    return tuple(dict.fromkeys(axes))
+    axes: dict[str, None] = {}
+    for found in options.assignments:
+        name = target_of(found.name, tree.symbols, tree.groups)
+        # Words such as TRACKER are neither a symbol nor a group.
+        group = tree.symbols[name].group if name in tree.symbols else name
+        if group in tree.groups and tree.groups[group].kind == "axis":
+            axes[group] = None
+    return tuple(axes)
 
 
 def word_for_one(configuration: Configuration) -> str | None:

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         print(__doc__ or "See gpt2/prepare_data.py: `python -OO` strips its help.\n", end="")
         return 0
     if "--list" in arguments:
+        if rest := [argument for argument in arguments if argument != "--list"]:
+            raise ValueError(f"--list stands alone and lists all: leave out {' '.join(rest)}.")
         for name, corpus in CORPORA.items():
             print(f"{name:18}{corpus.description}")
             if corpus.stated:

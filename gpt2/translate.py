@@ -23,6 +23,14 @@ FLAGS = ("--dry-run", "--ablation-mode", "--restart", "--list-checkpoints", "--h
 
 PATIENCE_S = 5.0
 
+# Options that say several of ours together, with those that they decide.
+DECIDED_BY = {
+    "TOTAL_BATCH_SIZE": ("GRADIENT_ACCUMULATION",),
+    "STEPS_PER_EPOCH": ("MAX_ITERS", "NUM_EPOCHS"),
+    "LEARNING_RATE_DECAY_FRAC": ("MIN_LR",),
+    "EVAL_ITERS": ("EVAL_SAMPLES",),
+}
+
 SIZES = ("N_LAYER", "N_HEAD", "N_EMBD")
 
 Settled = Callable[[Mapping[str, str]], Mapping[str, Any]]
@@ -56,18 +64,17 @@ def words_of(arguments: Sequence[str]) -> list[Word]:
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        path = PurePath(argument)
         if not argument.startswith("--"):
-            is_file = path.suffix == ".py"
-            words.append(Word((argument,), file=path.name.removesuffix(".py") if is_file else ""))
+            is_file = argument.endswith(".py") or _file(argument) in FILES
+            words.append(Word((argument,), file=_file(argument) if is_file else ""))
             continue
         option, equals, value = argument.partition("=")
         typed = [argument]
         if not equals and option.replace("_", "-") in FLAGS:
             words.append(Word((argument,)))
             continue
-        is_value = bool(rest) and not rest[0].startswith("--")
-        if not equals and is_value and PurePath(rest[0]).suffix != ".py":
+        is_value = bool(rest) and not rest[0].startswith("--") and _file(rest[0]) not in FILES
+        if not equals and is_value:
             value = rest.pop(0)
             typed.append(value)
         elif not equals:
@@ -78,6 +85,11 @@ def words_of(arguments: Sequence[str]) -> list[Word]:
             name, value = name.removeprefix("NO_"), "n"
         words.append(Word(tuple(typed), name, value))
     return words
+
+
+def _file(argument: str) -> str:
+    """The name by which FILES would know it."""
+    return PurePath(argument).name.removesuffix(".py")
 
 
 def line_of(words: Sequence[Word]) -> str:
@@ -160,6 +172,8 @@ def _files(words: Sequence[Word], settled: Settled, notes: list[str]) -> list[Wo
     """Files of settings become options, before those of the line, which come after them."""
     typed = [word for word in words if not word.file]
     own = {word.name: word.value for word in typed if word.name}
+    for name in set(own) & set(DECIDED_BY):
+        own |= {decided: own.get(decided, "") for decided in DECIDED_BY[name]}
     options: dict[str, str] = {}
     for word in words:
         if not word.file:
@@ -222,17 +236,18 @@ def _sums(words: Sequence[Word], settled: Settled, notes: list[str]) -> list[Wor
         said: dict[str, str] | None = None
         if word.name == "TOTAL_BATCH_SIZE":
             said = _accumulation(word, words, own, settled)
-        elif word.name == "STEPS_PER_EPOCH" and word.value.isdecimal():
-            epochs = own.get("NUM_EPOCHS", "1")
-            epochs = epochs if epochs.isdecimal() else "1"
-            said = {"NUM_EPOCHS": "0", "MAX_ITERS": str(int(epochs) * int(word.value))}
+        elif word.name == "STEPS_PER_EPOCH":
+            epochs = _whole("NUM_EPOCHS", own.get("NUM_EPOCHS", "1"))
+            steps = epochs * _whole(word.name, word.value)
+            said = {"NUM_EPOCHS": "0", "MAX_ITERS": str(steps)}
             found = [other for other in found if other.name != "NUM_EPOCHS"]
         elif word.name == "NUM_EPOCHS" and "STEPS_PER_EPOCH" in own:
             continue
         elif word.name == "LEARNING_RATE_DECAY_FRAC":
-            said = {"MIN_LR": _product(word.value, _value("LEARNING_RATE", own, settled))}
+            said = {"MIN_LR": _share(word, _value("LEARNING_RATE", own, settled))}
         elif word.name == "EVAL_ITERS":
-            said = {"EVAL_SAMPLES": _product(word.value, _value("BATCH_SIZE", own, settled))}
+            windows = _whole(word.name, word.value) * _number("BATCH_SIZE", own, settled)
+            said = {"EVAL_SAMPLES": str(windows)}
         elif word.name == "LR_DECAY_ITERS":
             said = _decay(word, words, own, settled)
         if said is None:
@@ -248,9 +263,9 @@ def _accumulation(
     word: Word, words: Sequence[Word], own: Mapping[str, str], settled: Settled
 ) -> dict[str, str]:
     """Tokens of a step as micro-batches. Raises ValueError where they are no whole number."""
-    micro_batch = int(_value("BATCH_SIZE", own, settled))
-    context = int(_value("BLOCK_SIZE", own, settled))
-    tokens = int(word.value) if word.value.isdecimal() else 0
+    micro_batch = _number("BATCH_SIZE", own, settled)
+    context = _number("BLOCK_SIZE", own, settled)
+    tokens = _whole(word.name, word.value)
     number, rest = divmod(tokens, micro_batch * context)
     if rest or not number:
         nearest = max(1, round(tokens / (micro_batch * context)))
@@ -302,9 +317,23 @@ def _value(name: str, own: Mapping[str, str], settled: Settled) -> str:
     return own[name] if name in own else str(settled({})[name])
 
 
-def _product(text: str, other: str) -> str:
-    """Raises ValueError for what is no number, as float does."""
-    return f"{float(text) * float(other):g}"
+def _number(name: str, own: Mapping[str, str], settled: Settled) -> int:
+    return _whole(name, _value(name, own, settled))
+
+
+def _whole(name: str, text: str) -> int:
+    """Raises ValueError for what is no whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--{_dashed(name)}={text} is no whole number above 0.")
+    return int(text)
+
+
+def _share(word: Word, whole: str) -> str:
+    """Raises ValueError where the word is no share."""
+    try:
+        return f"{float(word.value) * float(whole):g}"
+    except ValueError:
+        raise ValueError(f"{' '.join(word.typed)} is no share, such as 0.1.") from None
 
 
 def _dashed(name: str) -> str:

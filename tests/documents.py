@@ -32,10 +32,13 @@ SPAN = re.compile(r"`((?:[A-Z_]+=\S+ )?(?:make|python gpt2/)(?: |\b)[^`]*)`")
 
 def command_lines(page: Path) -> Iterator[str]:
     """Those of the indented blocks and of the code spans of a page, each command by itself."""
-    text = page.read_text("utf-8")
+    # A line may go on after a backslash.
+    text = page.read_text("utf-8").replace("\\\n", " ")
     for found in [*BLOCK.findall(text), *SPAN.findall(text)]:
         line = re.sub(r"\s{2,}#.*", "", found)
-        yield from line.split(" && ")
+        for command in line.split(" && "):
+            # Where its output goes is another matter.
+            yield re.split(r" [|>] ?", command)[0]
 
 
 def targets() -> set[str]:

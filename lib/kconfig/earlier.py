@@ -81,7 +81,7 @@ MISSING: tuple[Missing, ...] = (
     SEVERAL_PROCESSES,
     Missing(
         "float16",
-        {"DTYPE": ("float16", "fp16", "half")},
+        {"DTYPE": ("float16", "fp16", "half"), "FP16": ()},
         "bfloat16 is there where the device has it, and needs no loss scaling",
         ("--dtype=auto",),
     ),

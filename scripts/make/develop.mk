@@ -26,8 +26,9 @@ lint: setup-dev
 docs: | $(ready) ## Generate docs/configuration.md and the tables of the registries
 	@$(run) docs
 
-docs-check: | $(ready)
+docs-check: setup-dev | $(ready)
 	@$(run) docs --check
+	@$(PYTHON) -m pytest tests/scripts/test_documented_lines.py
 
 .PHONY: setup-dev
 ifeq ($(origin PYTHON),command line)

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from gpt2.one_run import one_run
 from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
 from lib.given import given, make_program
+from lib.kconfig import overrides_from_environment
 from lib.output import outlive_reader
 from scripts.matrix.jobs import has_jobserver, inner_environment, only_prints
 from scripts.matrix.last import record
@@ -28,8 +30,13 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(f"usage: python -m scripts matrix {'|'.join(COMMANDS)}")
     command = arguments[0]
     # An axis given on the command line (OPTIMIZER=adamw) narrows the plan to those arms.
+    configuration = load_configuration()
+    if command == "train":
+        configuration, chosen = one_run(configuration, overrides_from_environment(os.environ))
+        if chosen:
+            print(f"one run of several: {' '.join(chosen)}", file=sys.stderr)
     # One run is one run; a matrix brings the control of each.
-    the_plan = plan(load_configuration(), has_controls=command != "train")
+    the_plan = plan(configuration, has_controls=command != "train")
     if command == "rerun":
         for planned in chosen_again(the_plan, given("TARGET") or ""):
             with claim(planned.directory.path):

@@ -32,12 +32,11 @@ class LastRun:
 def record(the_plan: Plan) -> None:
     """Remember that this matrix is run now."""
     configuration = the_plan.configuration
-    added = " ".join(
-        f"{request.name}={request.value}"
-        for request in configuration.requested().values()
-        if request.kind == "override" and request.value != "n"
-    )
-    facts = {"time_ns": time.time_ns(), "config_hash": _stored_hash(configuration), "added": added}
+    facts = {
+        "time_ns": time.time_ns(),
+        "config_hash": _stored_hash(configuration),
+        "added": " ".join(f"{name}={value}" for name, value in _added(configuration).items()),
+    }
     write_atomic(the_plan.folder / NAME, json.dumps(facts) + "\n")
 
 
@@ -71,6 +70,19 @@ def matrix_to_show(configuration: Configuration) -> tuple[Path, str]:
         line = f"matrix {the_plan.id} of .config; run last was {shown(last.folder)}{added}"
         return the_plan.folder, line
     return last.folder, f"matrix {last.folder.name}, run last{added}"
+
+
+def _added(configuration: Configuration) -> dict[str, str]:
+    """What the command line says, as people write it: OPTIMIZER=adamw, not OPTIMIZER_ADAMW=y."""
+    tree, added = configuration.tree, {}
+    for request in configuration.requested().values():
+        group = tree.groups.get(tree.symbols[request.name].group or "")
+        if request.kind == "override" and group is None:
+            added[request.name] = request.value
+        elif request.kind == "override" and group is not None and request.value == "y":
+            member = group.value_of(request.name)
+            added[group.name] = f"{added[group.name]},{member}" if group.name in added else member
+    return added
 
 
 def _stored_hash(configuration: Configuration) -> str:

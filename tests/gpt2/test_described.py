@@ -83,6 +83,17 @@ def test_a_line_that_leaves_the_choice_open_is_answered_with_one_that_works(at):
     assert "-adamw-s1337-" in found("--use-tensorboard --optimizer=adamw").name
 
 
+def test_a_run_shorter_than_its_warm_up_is_answered_with_a_line_that_works(at):
+    at("gpt2-openwebtext")
+    with pytest.raises(
+        ValueError, match="WARMUP_STEPS=2000 leaves none of the 100 steps"
+    ) as caught:
+        found("--max_iters=100")
+    answer = str(caught.value).rpartition("`python gpt2/train.py ")[2].partition("`")[0]
+    assert answer == "--max_iters=100 --warmup-steps=10"
+    assert found(answer).config().WARMUP_STEPS == 10
+
+
 def test_a_line_that_asks_for_several_is_no_one_run(at):
     at()
     for line in ("--optimizer=adamw,adamwprune", "--optimizer=adamw --seeds=2"):
@@ -99,6 +110,11 @@ def test_an_arm_by_its_label(configure, arm):
     assert configuration.typed().SEEDS == 1
     assert all(len(members) == 1 for members in configuration.axes().values())
     assert "SEEDS=1" in chosen
+
+
+def test_a_word_that_is_no_option_of_the_tree_names_no_axis(at):
+    at("gpt2-shakespeare-char-cpu")
+    assert found("--tracker=none").state() == "pending"
 
 
 def test_an_arm_that_is_not_there_is_told_the_others(configure):

@@ -194,12 +194,15 @@ def test_without_a_network_it_says_what_to_do(command, tmp_path, monkeypatch):
     assert errors.count("\n") == 1
 
 
-def test_the_datasets_are_listed(command):
-    status, output, _ = command("--list")
-    assert status == 0
+def test_the_datasets_are_listed(command, capsys):
+    assert prepare_data.main(["--list"]) == 0
+    output = capsys.readouterr().out
     names = [line.split()[0] for line in output.splitlines() if not line.startswith(" ")]
     assert names == list(CORPORA)
     assert "9,672,101 documents, about 10B tokens, 28.5 GB to fetch, ODC-By 1.0" in output
+    status, _, errors = command("--list", "--dataset", "finewebedu")
+    assert status == 2
+    assert "--list stands alone and lists all: leave out --dataset finewebedu" in errors
 
 
 def test_help_is_the_manual(command):

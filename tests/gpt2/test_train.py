@@ -116,6 +116,18 @@ def test_a_mistake_is_a_sentence_and_its_own_exit_code(
     assert {path.name for path in tmp_path.iterdir()} <= {"config", "text.txt", "results"}
 
 
+def test_one_of_several_processes_says_in_a_sentence_what_to_type(command, monkeypatch, tmp_path):
+    """Before, each of them met the lock of the first."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    done = command(*DENSE, "--use_fsdp=True", "config/arch_llama.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    (sentence,) = done.stderr.splitlines()
+    typed = "--optimizer adamw --pruning-method=none config/arch_llama.py"
+    assert sentence.endswith(f"Type `python gpt2/train.py {typed}`.")
+    assert not (tmp_path / "results").exists()
+
+
 def test_what_can_be_mended_leaves_the_run_pending(command, tmp_path):
     assert command(*DENSE, "--custom-path", "/none").returncode == 66
     (folder,) = (tmp_path / "results" / "runs").iterdir()

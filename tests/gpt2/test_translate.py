@@ -57,6 +57,8 @@ def settings(monkeypatch, tmp_path, tree):
             "config/full_team_124m.py --normalization=layernorm_nobias",
             LLAMA | {"NORMALIZATION": "layernorm-nobias"},
         ),
+        ("--compile ./config/full_gpt2_124m", {"MAX_ITERS": 600_000, "COMPILE": "on"}),
+        ("--dataset custom --custom_path my.py", {"CUSTOM_PATH": "my.py"}),
         ("config/full_custom.py", {"ARCH_PRESET": "custom", **GPT2}),
         ("config/full_llama_1.36b.py", {"N_EMBD": 2304, **LLAMA}),
         ("config/train_gpt2.py", {"DATASET": "openwebtext", "ACTIVATION": "gelu", **NANO}),
@@ -72,6 +74,11 @@ def settings(monkeypatch, tmp_path, tree):
             "--total_batch_size 524288 --mini_batch_size 32",
             {"BATCH_SIZE": 32, "GRADIENT_ACCUMULATION": 16},
         ),
+        (
+            "config/full_gpt2_124m.py --total_batch_size 524288 --batch_size 32 --eval_iters 9",
+            {"BATCH_SIZE": 32, "GRADIENT_ACCUMULATION": 16, "EVAL_SAMPLES": 288},
+        ),
+        ("config/arch_gpt2.py --steps_per_epoch 7000", {"MAX_ITERS": 7000, "NUM_EPOCHS": 0}),
         ("--num_epochs 5 --steps_per_epoch 19073", {"MAX_ITERS": 95_365, "NUM_EPOCHS": 0}),
         ("--steps_per_epoch 19073 --num_epochs 5", {"MAX_ITERS": 95_365, "NUM_EPOCHS": 0}),
         ("--eval_iters=20 --batch_size=12", {"EVAL_SAMPLES": 240}),
@@ -105,6 +112,22 @@ def test_what_is_not_built_is_answered_with_a_line_that_works(settings, line, ty
     words = [word for word in shlex.split(answer) if not word.startswith("--results-dir")]
     assert words == typed.split()
     settings(typed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--total_batch_size many",
+        "--total_batch_size 0",
+        "--total_batch_size 8192 --batch_size few",
+        "--eval_iters x",
+        "--steps_per_epoch 1.5",
+        "--learning_rate_decay_frac x",
+    ],
+)
+def test_what_is_no_number_is_a_sentence(settings, line):
+    with pytest.raises(ValueError, match="is no whole number above 0|is no share"):
+        settings(line)
 
 
 def test_several_processes_are_refused_once(monkeypatch):

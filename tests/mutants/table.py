@@ -3,6 +3,7 @@
 from tests.mutants.architectures import ARCHITECTURES
 from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
+from tests.mutants.command_lines import COMMAND_LINES
 from tests.mutants.compare import COMPARE
 from tests.mutants.configuring import CONFIGURING
 from tests.mutants.data import DATA
@@ -44,4 +45,5 @@ MUTANTS = (
     *STUDY,
     *REFERENCES,
     *FINDING,
+    *COMMAND_LINES,
 )

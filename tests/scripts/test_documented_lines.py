@@ -25,13 +25,14 @@ LINES = list(
         if "<" not in line
         and not {"...", "defconfig-NAME"} & set(line.split())
         and line != "python gpt2/train.py"
+        and "matrix.mk" not in line
         and "gpt2/sample.py" not in line
         and "export-hf --max-iters" not in line
     )
 )
 
 # What a page says was loaded before; README's block `Use` is one of them, the quickstart another.
-BASES = ("gpt2-shakespeare-cpu", "quickstart")
+BASES = ("gpt2-shakespeare-cpu", "quickstart", "smoke")
 
 
 @pytest.fixture

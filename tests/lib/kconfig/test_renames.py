@@ -63,6 +63,9 @@ def test_the_table_is_well_formed():
         ("LERNING_RATE", "there is no symbol", "did you mean LEARNING_RATE"),
         ("max_iter", "there is no symbol", "did you mean MAX_ITERS"),
         ("QQQQ", "there is no symbol", "menuconfig"),
+        ("NUM_ITERATIONS", "NUM_ITERATIONS is now MAX_ITERS", "write MAX_ITERS"),
+        ("RUN_NAME", "is not supported here", "remove it"),
+        ("USE_FSDP", "with several processes is not built yet; one process trains", "remove it"),
     ],
 )
 def test_hints(tree, name, what, remedy):

@@ -37,7 +37,7 @@ def test_the_matrix_run_last_is_shown_with_what_it_was_run_with(stored):
     varied = run(config, MAX_ITERS="30", OPTIMIZER="adamw")
     folder, line = matrix_to_show(config)
     assert folder == varied
-    assert line == f"matrix {varied.name}, run last, with MAX_ITERS=30 OPTIMIZER_ADAMW=y"
+    assert line == f"matrix {varied.name}, run last, with MAX_ITERS=30 OPTIMIZER=adamw"
 
 
 def test_the_matrix_of_the_configuration_is_shown_again_once_it_is_run_again(stored):

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from lib.kconfig import override_layer
+from scripts.matrix import __main__ as command
 from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
 from scripts.matrix.plan import in_recipe, plan
 from scripts.matrix.rerun import chosen_again
@@ -275,3 +277,22 @@ def test_two_names_of_one_run_are_computed_once_and_it_is_said(planned):
     dense = planned(SWEEP="TARGET_SPARSITY=0.5,0.9", OPTIMIZER="adamw")
     assert "under another name" not in plan_text(dense)
     assert "1 combination the same as a run above" in plan_text(dense)
+
+
+def test_train_takes_one_run_where_the_line_names_it(configure, monkeypatch):
+    computed = []
+    monkeypatch.setattr(command, "run", lambda the_plan: computed.append(the_plan.runs) or 0)
+    for words, arms in (
+        ({"OPTIMIZER": "adamwprune"}, ["adamwprune"]),
+        ({"PRUNING_METHOD": "state"}, ["adamwprune+bitter1@50%"]),
+    ):
+        layer = override_layer(list(words.items()))
+        stored = configure().derive(words, "command line")
+        monkeypatch.setattr(command, "load_configuration", lambda stored=stored: stored)
+        monkeypatch.setattr(command, "overrides_from_environment", lambda environ, it=layer: it)
+        assert command.main(["train"]) == 0
+        assert [planned.run.arm for planned in computed.pop()] == arms
+    monkeypatch.setattr(command, "load_configuration", configure)
+    monkeypatch.setattr(command, "overrides_from_environment", lambda environ: override_layer([]))
+    with pytest.raises(ValueError, match="This configuration has 4 runs"):
+        command.main(["train"])
