@@ -174,8 +174,11 @@ def _training(training: TrainingFacts) -> Entries:
         yield "Steps", f"{training.steps:,}{begun}"
         tokens = training.steps * training.tokens_per_step
         yield "Tokens", f"{tokens:,} ({count(tokens)})"
-    over = f"over {training.train_tokens:,} tokens"
-    yield "Epochs", over if training.epochs is None else f"{training.epochs:.2f} {over}"
+    over = f"{training.train_tokens:,} tokens"
+    if training.epochs is None:
+        yield "An epoch", over
+    else:
+        yield "Epochs", f"{training.epochs:.2f} over {over}"
     yield "Optimizer", training.optimizer
     yield "Learning rate", training.schedule
     yield "Pruning", training.pruning
