@@ -72,9 +72,11 @@ def total_seconds(config: Mapping[str, Any]) -> float | None:
 
 
 def most_steps(config: Mapping[str, Any]) -> int | None:
-    """Where a run that a time ends stops at the latest; None if only the time ends it."""
-    steps = config["MAX_ITERS"]
-    return extended(steps, config["EXTRA_ITERATIONS_PCT"]) if steps else None
+    """Where a run that a time ends stops at the latest; None if only the time ends it, and for any
+    other run."""
+    if total_seconds(config) is None or config["MAX_ITERS"] == 0:
+        return None
+    return extended(config["MAX_ITERS"], config["EXTRA_ITERATIONS_PCT"])
 
 
 def length_of(

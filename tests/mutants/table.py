@@ -17,6 +17,7 @@ from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.speed import SPEED
 from tests.mutants.study import STUDY
+from tests.mutants.timed import TIMED
 from tests.mutants.trackers import TRACKERS
 from tests.mutants.training import TRAINING
 
@@ -40,4 +41,5 @@ MUTANTS = (
     *COMPARE,
     *STUDY,
     *FINDING,
+    *TIMED,
 )
