@@ -59,6 +59,14 @@ TIMED = (
         test=f"{RUN_TESTS}::test_the_time_ends_it_and_its_schedules_are_at_their_ends",
     ),
     Mutant(
+        mechanism="by time: near the end a GPU is waited for",
+        defect="the run ends when a log line happens to show the time",
+        file="gpt2/trainers/base.py",
+        original="        if self.length.is_near_end:\n",
+        replacement="        if False:\n",
+        test=f"{RUN_TESTS}::test_a_clock_that_is_late_is_waited_for_near_the_end",
+    ),
+    Mutant(
         mechanism="by time, resume: the time that is used",
         defect="a continued run has all of it again",
         file="gpt2/trainers/state.py",

@@ -6,6 +6,7 @@ from gpt2.evaluate import evaluate
 from gpt2.trainers import base
 from gpt2.trainers.step import TrainingStep
 from lib import clock
+from lib.anatomy import Anatomy
 from lib.metrics import read_metrics
 
 # It adds up without rounding, and all steps take as long: so a resumed run can be equal to the bit.
@@ -16,17 +17,19 @@ BY_TIME = {"MAX_TIME": 3, "MAX_ITERS": 0, "LOG_INTERVAL": 5, "EVAL_INTERVAL": 8,
 TIMES = {"step_ms", "tokens_per_s", "prune_ms", "eval_s"}
 
 
+class Time:
+    """In place of the module."""
+
+    now = 0.0
+
+    @classmethod
+    def perf_counter(cls) -> float:
+        return cls.now
+
+
 @pytest.fixture
 def turned_clock(monkeypatch):
     """Only steps and evaluations take time."""
-
-    class Time:
-        now = 0.0
-
-        @classmethod
-        def perf_counter(cls) -> float:
-            return cls.now
-
     step, original = TrainingStep.__call__, evaluate
 
     def take_time(self, number):
@@ -41,6 +44,28 @@ def turned_clock(monkeypatch):
     monkeypatch.setattr(clock, "time", Time)
     monkeypatch.setattr(TrainingStep, "__call__", take_time)
     monkeypatch.setattr(base, "evaluate", take_long)
+
+
+@pytest.fixture
+def late_clock(turned_clock, monkeypatch):
+    """The same of a GPU: the host hands out steps, and they take their time when it waits."""
+    step, settle = TrainingStep.__call__, Anatomy.settle
+    handed_out = []
+
+    def hand_out(self, number):
+        now = Time.now
+        outcome = step(self, number)
+        handed_out.append(Time.now - now)
+        Time.now = now
+        return outcome
+
+    def wait(self):
+        Time.now += sum(handed_out)
+        handed_out.clear()
+        settle(self)
+
+    monkeypatch.setattr(TrainingStep, "__call__", hand_out)
+    monkeypatch.setattr(Anatomy, "settle", wait)
 
 
 @pytest.fixture
@@ -88,6 +113,13 @@ def test_stopped_and_continued_it_uses_what_was_left(
     kinds = ("train", "eval", "prune")
     assert rows(run_again, *kinds) == rows(run, *kinds)
     assert equal(final_weights[0], final_weights[-1])
+
+
+def test_a_clock_that_is_late_is_waited_for_near_the_end(late_clock, timed):
+    """The log lines, at which a GPU is waited for anyway, are at the steps 20 and 25."""
+    outcome, _ = timed()
+    # What the first steps took is seen only after them, so that a step seems a little longer.
+    assert 23 <= outcome.measured["steps"] <= 24
 
 
 def test_a_limit_of_steps_that_is_given_with_it_counts(timed):
