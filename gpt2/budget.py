@@ -91,6 +91,29 @@ def length_of(
     return ByStep(steps, warm_up)
 
 
+def not_reached(config: Mapping[str, Any], steps: int) -> list[str]:
+    """What is configured in steps and never came, in a run of which a time left only `steps`.
+
+    Of a run by steps `check_fit` says it before.
+    """
+    seconds, warm_up = total_seconds(config), config["WARMUP_STEPS"]
+    if seconds is None:
+        return []
+    missed = []
+    if steps <= warm_up:
+        missed.append(
+            f"the warm-up of {warm_up} steps took all the {steps} that fitted into {seconds:g} s: "
+            "the peak learning rate was never reached; set WARMUP_STEPS lower, or TIME higher"
+        )
+    if config["SPIKE_INJECTION"] and steps < config["SPIKE_FIRST_STEP"]:
+        missed.append(
+            f"no gradient spike was injected: the first would be at step "
+            f"{config['SPIKE_FIRST_STEP']}, and {steps} fitted into {seconds:g} s; set "
+            "SPIKE_FIRST_STEP lower, or TIME higher"
+        )
+    return missed
+
+
 def extended(number: int, percent: int) -> int:
     """`number` and so many per cent more, rounded half up: 10,000 and 21 give 12,100."""
     return (number * (100 + percent) + 50) // 100

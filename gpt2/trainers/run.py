@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gpt2.budget import check_fit, micro_batch, total_seconds, total_steps
+from gpt2.budget import check_fit, micro_batch, not_reached, total_seconds, total_steps
 from gpt2.datasets import open_dataset, verify
 from gpt2.datasets.sampler import require_a_window
 from gpt2.exchange.initial import initial_weights
@@ -138,13 +138,9 @@ def train_run(
     measured = describe_training(trainer) if trainer is not None else {}
     for doubt in measured["throughput"]["doubts"] if measured else ():
         console.line(f"doubtful: {doubt}")
-    warm_up = settings["WARMUP_STEPS"]
-    if trainer is not None and total_seconds(settings) is not None and trainer.step <= warm_up:
-        console.line(
-            f"note: the warm-up of {warm_up} steps took all the {trainer.step} that fitted into "
-            f"{total_seconds(settings):g} s: the peak learning rate was never reached. Set "
-            "WARMUP_STEPS lower, or TIME higher."
-        )
+    if trainer is not None and status == "done":
+        for missed in not_reached(settings, trainer.step):
+            console.line(f"note: {missed}")
     if trainer is not None and status == "done":
         # After the summary's clocks were read: it is no part of the training.
         place = Place(device, settings["DTYPE"])

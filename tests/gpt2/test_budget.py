@@ -6,6 +6,7 @@ from gpt2.budget import (
     length_of,
     micro_batch,
     most_steps,
+    not_reached,
     shape_key,
     tokens_per_step,
     total_seconds,
@@ -51,6 +52,17 @@ def test_of_a_length_in_time_only_a_limit_of_steps_can_be_too_short(one_run):
     check_fit(one_run(**wanted), None)
     with pytest.raises(ValueError, match="WARMUP_STEPS=500 leaves none of the 20 steps"):
         check_fit(one_run(**wanted | {"MAX_ITERS": 20}), None)
+
+
+def test_what_a_time_left_no_steps_for_is_told(one_run):
+    wanted = {"WARMUP_STEPS": 10, "SPIKE_INJECTION": "y", "SPIKE_FIRST_STEP": 20}
+    by_time = one_run(MAX_TIME=3, MAX_ITERS=0, **wanted)
+    warm_up, spike = not_reached(by_time, 10)
+    assert "warm-up of 10 steps took all the 10 that fitted into 3 s" in warm_up
+    assert "the first would be at step 20, and 10 fitted into 3 s" in spike
+    assert not_reached(by_time, 11) == [spike.replace("10 fitted", "11 fitted")]
+    assert not_reached(by_time, 20) == []
+    assert not_reached(one_run(**wanted), 5) == []
 
 
 @pytest.mark.parametrize(
