@@ -91,6 +91,14 @@ TIMED = (
         test=f"{SCHEDULE_TESTS}::test_a_continued_run_prunes_at_the_same_steps",
     ),
     Mutant(
+        mechanism="by time, resume: the schedule of pruning",
+        defect="its state is saved and not taken up",
+        file="lib/pruning/gradual.py",
+        original='        self.schedule.load_state_dict(state.get("schedule", {}))\n',
+        replacement="",
+        test=f"{RUN_TESTS}::test_stopped_and_continued_it_uses_what_was_left",
+    ),
+    Mutant(
         mechanism="by time: the last event is where the ramp ends",
         defect="the target is reached if an interval happens to end there",
         file=SCHEDULE,
