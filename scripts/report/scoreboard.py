@@ -51,7 +51,7 @@ class Row:
 class Scoreboard(Comparable):
     """The rows of one budget of a matrix, in the order of its plan.
 
-    What was trained more than the plan's own options say stands on a board of its own, with a
+    What was trained for another budget than the plan's own stands on a board of its own, with a
     baseline of its own: `others`. Nothing is ever compared across.
     """
 
