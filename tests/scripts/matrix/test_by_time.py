@@ -49,6 +49,7 @@ def test_each_time_of_a_sweep_is_a_budget_of_its_own(configure):
     assert "NOT THE SAME BUDGET: 4 runs with +30s" in text
     assert "MAX_TIME=" not in " ".join(planned.run.arm for planned in result.runs)
     steps = {planned.run.budget: planned.steps for planned in result.runs}
+    assert result.parity() == {}
     # Without a time the steps are those of the defconfig.
     assert steps == {"+30s": None, "+60s": None, "": 20}
 
