@@ -43,7 +43,7 @@ class TrainingFacts:
     steps: int | None
     """None where a time ends the run."""
     by_time: str
-    """That time, and a limit of steps if there is one; "" for a run of so many steps."""
+    """ "60 s of training", "60 s of training or 500 steps"; "" for a run of so many steps."""
     first_step: int
     """Steps that were done before, by an attempt that is continued; 0 for a fresh run."""
     epochs: float | None
@@ -121,11 +121,13 @@ def brief(facts: RunFacts) -> list[str]:
     again = f" from step {training.first_step:,}" if training.first_step else ""
     state = f"{size(state_bytes(expected))} of training state"
     disk = expected.checkpoint_bytes
-    steps = f"{training.by_time} in" if training.steps is None else f"{training.steps:,}"
+    tokens = f"{training.tokens_per_step:,} tokens"
+    length = f"{training.by_time}, {tokens} a step"
+    if training.steps is not None:
+        length = f"{training.steps:,} steps of {tokens}"
     epochs = "" if training.epochs is None else f"{training.epochs:.2f} epochs, "
     return [
-        f"{model.name} ({count(model.parameters)}), {steps} steps of "
-        f"{training.tokens_per_step:,} tokens{again}, {epochs}on "
+        f"{model.name} ({count(model.parameters)}), {length}{again}, {epochs}on "
         f"{facts.hardware.device}, {facts.hardware.arithmetic}",
         f"{work(expected.flops_per_token)} a token, {_yardstick(expected)}, {state}"
         + (f", at most {size(disk)} of checkpoints" if disk else ""),
@@ -174,8 +176,11 @@ def _training(training: TrainingFacts) -> Entries:
         yield "Steps", f"{training.steps:,}{begun}"
         tokens = training.steps * training.tokens_per_step
         yield "Tokens", f"{tokens:,} ({count(tokens)})"
-    over = f"over {training.train_tokens:,} tokens"
-    yield "Epochs", over if training.epochs is None else f"{training.epochs:.2f} {over}"
+    over = f"{training.train_tokens:,} tokens"
+    if training.epochs is None:
+        yield "An epoch", over
+    else:
+        yield "Epochs", f"{training.epochs:.2f} over {over}"
     yield "Optimizer", training.optimizer
     yield "Learning rate", training.schedule
     yield "Pruning", training.pruning

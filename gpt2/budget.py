@@ -75,9 +75,11 @@ def total_seconds(config: Mapping[str, Any]) -> float | None:
 
 
 def most_steps(config: Mapping[str, Any]) -> int | None:
-    """Where a run that a time ends stops at the latest; None if only the time ends it."""
-    steps = config["MAX_ITERS"]
-    return extended(steps, config["EXTRA_ITERATIONS_PCT"]) if steps else None
+    """Where a run that a time ends stops at the latest; None if only the time ends it, and for any
+    other run."""
+    if total_seconds(config) is None or config["MAX_ITERS"] == 0:
+        return None
+    return extended(config["MAX_ITERS"], config["EXTRA_ITERATIONS_PCT"])
 
 
 def length_of(
@@ -115,6 +117,29 @@ def settled_warmup(config: Mapping[str, Any]) -> dict[str, str]:
     if steps is None or config["WARMUP_STEPS"] != BY_SHARE:
         return {}
     return {"WARMUP_STEPS": str(warmup_steps(config, steps))}
+
+
+def not_reached(config: Mapping[str, Any], steps: int) -> list[str]:
+    """What is configured in steps and never came, in a run of which a time left only `steps`.
+
+    Of a run by steps `check_fit` says it before.
+    """
+    seconds, warm_up = total_seconds(config), config["WARMUP_STEPS"]
+    if seconds is None:
+        return []
+    missed = []
+    if steps <= warm_up:
+        missed.append(
+            f"the warm-up of {warm_up} steps took all the {steps} that fitted into {seconds:g} s: "
+            "the peak learning rate was never reached; set WARMUP_STEPS lower, or TIME higher"
+        )
+    if config["SPIKE_INJECTION"] and steps < config["SPIKE_FIRST_STEP"]:
+        missed.append(
+            f"no gradient spike was injected: the first would be at step "
+            f"{config['SPIKE_FIRST_STEP']}, and {steps} fitted into {seconds:g} s; set "
+            "SPIKE_FIRST_STEP lower, or TIME higher"
+        )
+    return missed
 
 
 def extended(number: int, percent: int) -> int:

@@ -179,7 +179,7 @@ def time_text(settings: Mapping[str, Any]) -> str:
     seconds, limit = total_seconds(settings), most_steps(settings)
     if seconds is None:
         return ""
-    return f"{seconds:g} s of training" + (f", at most {limit:,}" if limit else "")
+    return f"{seconds:g} s of training" + (f" or {limit:,} steps" if limit else "")
 
 
 def schedule_text(settings: Mapping[str, Any], steps: int | None) -> str:

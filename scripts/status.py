@@ -72,11 +72,18 @@ def _line(planned: PlannedRun, known: dict[str, float]) -> Line:
 
 # Columns beside run and state, each with the least width of the terminal that has room for it.
 COLUMNS: tuple[tuple[str, int, Callable[[Line], str]], ...] = (
-    ("step", 60, lambda line: "-" if line.step is None else f"{line.step}/{line.steps}"),
+    ("step", 60, lambda line: _step(line)),
     ("loss", 32, lambda line: "-" if line.loss is None else f"{line.loss:.4f}"),
     ("left", 40, lambda line: "" if line.state == "done" else _time(line.left_s)),
     ("", 100, lambda line: line.note),
 )
+
+
+def _step(line: Line) -> str:
+    if line.step is None:
+        return "-"
+    # Nobody knows how many fit into a time.
+    return f"{line.step}" if line.steps is None else f"{line.step}/{line.steps}"
 
 
 def page(the_plan: Plan, width: int) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gpt2.budget import check_fit, micro_batch, total_seconds, total_steps
+from gpt2.budget import check_fit, micro_batch, not_reached, total_seconds, total_steps
 from gpt2.datasets import open_dataset, verify
 from gpt2.datasets.sampler import require_a_window
 from gpt2.exchange.initial import initial_weights
@@ -139,6 +139,9 @@ def train_run(
     measured = describe_training(trainer) if trainer is not None else {}
     for doubt in measured["throughput"]["doubts"] if measured else ():
         console.line(f"doubtful: {doubt}")
+    if trainer is not None and status == "done":
+        for missed in not_reached(settings, trainer.step):
+            console.line(f"note: {missed}")
     if trainer is not None and status == "done":
         # After the summary's clocks were read: it is no part of the training.
         place = Place(device, settings["DTYPE"])

@@ -64,7 +64,13 @@ def read_tree(root: Path, raw: "kconfiglib.Kconfig") -> tuple[dict[str, Symbol],
             annotations.replaces,
         )
     problems += [
-        Problem(symbol.file, symbol.line, f"{symbol.name}: replaces {symbol.replaces}", remedy)
+        Problem(
+            symbol.file,
+            symbol.line,
+            f"{symbol.name}: `Replaces: {symbol.replaces}` needs that symbol, and a value at which "
+            f"{symbol.name} is off (`Results: unaffected at`)",
+            remedy,
+        )
         for symbol in symbols.values()
         if symbol.replaces is not None
         and (symbol.replaces not in symbols or symbol.neutral is None)

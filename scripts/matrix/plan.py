@@ -177,6 +177,9 @@ class Plan:
                 if configuration.is_free(symbol):
                     by_symbol.setdefault(symbol, {})[planned.run.arm] = value
         compared = set(self.expansion.axes) | self.expansion.compared
+        symbols = self.configuration.tree.symbols
+        # A time that is compared with none takes the place of the steps.
+        compared |= {symbols[name].replaces for name in compared if name in symbols}
         return {
             symbol: values
             for symbol, values in by_symbol.items()

@@ -39,7 +39,7 @@ def checklist(board: Scoreboard) -> list[Point]:
             seeds >= RUNS_FOR_AN_INTERVAL,
             f"{seeds} finished in the arm that has fewest; 3 are needed, 5 below 0.01 nats",
         ),
-        Point("Budgets", bool(done) and board.is_one_budget, "equal tokens, data and evaluation"),
+        Point("Budgets", bool(done) and board.is_one_budget, _equal(board)),
         Point("Tuning ledger", False, "trials per arm are not recorded: arms may be undertuned"),
         Point(
             "Final full-validation loss",
@@ -66,6 +66,11 @@ def checklist(board: Scoreboard) -> list[Point]:
             "commit, configuration, data hash, device and a command for every row",
         ),
     ]
+
+
+def _equal(board: Scoreboard) -> str:
+    budget = "seconds on one machine, one run at a time" if board.is_by_time else "tokens"
+    return f"equal {budget}, data and evaluation"
 
 
 def _have(runs: list[Run], *names: str) -> bool:

@@ -67,6 +67,7 @@ TOKENS_PER_S = _plain(
     "tokens_per_s", "Tokens/s", "training", "throughput.tokens_per_s", TIME,
     format=formats.whole, better=1,
 )  # fmt: skip
+TOKENS = _plain("tokens", "Tokens", "seen", "tokens", FACT, format=formats.whole)
 MFU = _plain("mfu", "MFU", "of the peak", "throughput.mfu", TIME, format=formats.share, better=1)
 MATMUL_SHARE = _plain(
     "matmul_share", "Share", "of a product", "throughput.share_of_matmul", TIME,
@@ -168,6 +169,8 @@ def columns_of(runs: Iterable[Run], *, has_controls: bool) -> list[Column]:
             if any(run.number(score) for run in done)
             else []
         ),
+        # Of runs by time, whose tokens are what a method made of its seconds.
+        *([TOKENS] if any(run.seconds is not None for run in done) else []),
         STEP,
         TOKENS_PER_S,
         # A device without a known peak has no MFU, and a run may leave the product unmeasured.

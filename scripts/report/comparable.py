@@ -2,7 +2,8 @@
 
 Runs are comparable if they saw the same tokens of the same data and were evaluated on the same
 ones; time and memory only on one hardware fingerprint, and time only of runs that did not share
-the machine.
+the machine. Runs that a time ends are comparable among themselves alone: those that had as many
+seconds of training on the same hardware, one at a time, whatever tokens they saw in them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +14,21 @@ from typing import Any
 from .columns import FACT, QUALITY, TIME, Column
 from .load import Run, find
 
+
+def fingerprint(run: Run) -> str:
+    return run.fact("hardware.fingerprint") or "unknown"
+
+
+def _time(run: Run) -> tuple[Any, ...] | None:
+    """A budget in time: seconds say something only with the machine whose seconds they are."""
+    if run.seconds is None:
+        return None
+    return run.seconds, run.number("budget.most_steps"), fingerprint(run)
+
+
 CONDITIONS: dict[str, Callable[[Run], Any]] = {
-    "tokens seen": lambda run: run.number("tokens"),
+    "time of training": _time,
+    "tokens seen": lambda run: run.number("tokens") if run.seconds is None else None,
     "data": lambda run: run.fact("data.hash") or str(run.summary.get("dataset")),
     "tokens evaluated": lambda run: run.number("val_tokens"),
 }
@@ -23,10 +37,6 @@ CONDITIONS: dict[str, Callable[[Run], Any]] = {
 
 def conditions(run: Run) -> tuple[Any, ...]:
     return tuple(read(run) for read in CONDITIONS.values())
-
-
-def fingerprint(run: Run) -> str:
-    return run.fact("hardware.fingerprint") or "unknown"
 
 
 def overlap(spans: Sequence[tuple[str, str]]) -> bool:
@@ -44,7 +54,13 @@ class Comparable:
 
     @cached_property
     def is_one_budget(self) -> bool:
-        return len({conditions(run) for run in self.done}) <= 1
+        is_one = len({conditions(run) for run in self.done}) <= 1
+        return is_one and not (self.is_by_time and self.shared_machine)
+
+    @cached_property
+    def is_by_time(self) -> bool:
+        """Whether a time ended some of the runs."""
+        return any(run.seconds is not None for run in self.done)
 
     @cached_property
     def fingerprints(self) -> list[str]:

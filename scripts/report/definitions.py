@@ -16,9 +16,12 @@ DEFINITIONS = {
     "scores kept": "Bytes of what a pruning method remembers beside the optimizer, such as the "
     "accumulated score of movement pruning.",
     "not the same budget": "An arm that was trained with more steps or larger batches than the "
-    "plan says. It stands in a table of its own beside a dense and a magnitude arm of that budget, "
+    "plan says, or for another time. It stands in a table of its own beside arms of that budget, "
     "with differences to the baseline there; verdict, bests and figures speak of the plan's budget "
     "only.",
+    "budget in time": "So many seconds in training steps end the run: evaluations, checkpoints, "
+    "compiling and the start do not count. Runs are comparable if they had as many on the same "
+    "hardware, one at a time; never with runs of so many tokens.",
     "step": "Median over the optimizer steps after warm-up; the clock stops for evaluation, "
     "logging and saving.",
     "tokens per second": "Over the same window as the step.",

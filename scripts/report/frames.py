@@ -16,7 +16,8 @@ from .study import controls
 
 NUMBERS = (
     "pruning.target_sparsity", "pruning.achieved_sparsity", "pruning.achieved_sparsity_all",
-    "tokens", "steps", "val_loss", "val_perplexity", "val_bits_per_byte", "val_tokens",
+    "tokens", "steps", "budget.seconds",
+    "val_loss", "val_perplexity", "val_bits_per_byte", "val_tokens",
     "val_best.loss", "val_best.step", "val_best.sparsity",
     "params.total", "params.prunable", "params.nonzero",
     "time.total_s", "time.startup_s", "time.train_s", "time.eval_s", "time.data_s",

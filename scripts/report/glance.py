@@ -17,7 +17,7 @@ def at_a_glance(runs: Iterable[Run], seeds_of: Iterable[Run]) -> list[tuple[str,
         "Data": {run.summary.get("dataset") for run in runs},
         "Device": {run.fact("hardware.device_name") for run in runs},
         "Budget": {
-            f"{formats.whole(tokens)} tokens"
+            f"{formats.whole(tokens)} tokens" if run.seconds is None else f"{run.seconds:g} s"
             for run in runs
             if (tokens := run.number("tokens") or run.planned_tokens) is not None
         },

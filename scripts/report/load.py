@@ -55,6 +55,11 @@ class Run:
         return None if value is None or isinstance(value, dict | list) else printable(str(value))
 
     @property
+    def seconds(self) -> float | None:
+        """The seconds of training that ended the run; None for one of so many steps."""
+        return self.number("budget.seconds")
+
+    @property
     def is_done(self) -> bool:
         return self.state == "done"
 

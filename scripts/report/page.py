@@ -109,12 +109,15 @@ def _content(
 def _other_budget(board: Scoreboard) -> dict[str, Any]:
     """A table of runs that are not compared with the plan's own."""
     steps = {run.number("steps") or run.planned_steps for run in board.runs} - {None}
-    saw = [f"{formats.whole(tokens)} tokens" for tokens in board.budgets]
+    if board.is_by_time:
+        saw = [board.budget_text, board.tokens_text]
+    else:
+        saw = [f"{formats.whole(tokens)} tokens" for tokens in board.budgets]
     saw += [f"{formats.whole(number)} steps" for number in steps if len(steps) == 1]
     base = board.baseline
     return {
         "budget": board.budget,
-        "saw": " in ".join(saw) if len(saw) == 2 and len(steps) == 1 else ", ".join(saw),
+        "saw": " in ".join(saw) if len(board.budgets) == len(steps) == 1 else ", ".join(saw),
         "baseline": base.arm if base else None,
         "note": _spread_note(board),
         "rows": [(row, _cells(board, row)) for row in board.rows],
@@ -168,11 +171,14 @@ def _caption(board: Scoreboard) -> str:
     if not board.done:
         return "No finished run yet."
     if not board.is_one_budget:
-        budgets = " / ".join(map(formats.whole, board.budgets)) or "unknown"
-        return f"Budgets or data differ ({budgets} tokens per run): no ranking."
+        what = "Machines, times" if board.is_by_time else "Budgets"
+        amount = board.budget_text or "unknown tokens"
+        return f"{what} or data differ ({amount} per run): no ranking."
     if not board.budgets:
         return "Budget: the tokens seen were not recorded."
-    return f"Budget: {formats.whole(board.budgets[0])} tokens per run, equal in all finished runs."
+    if board.is_by_time:
+        return f"Budget: {board.budget_text} per run on one machine, for {board.tokens_text}."
+    return f"Budget: {board.budget_text} per run, equal in all finished runs."
 
 
 def _spread_note(board: Scoreboard) -> str:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from .columns import QUALITY, Column, columns_of
 from .comparable import Comparable, conditions
+from .formats import whole
 from .load import Matrix, Run
 from .statistics import NOTHING, Estimate, paired
 from .study import controls
@@ -50,7 +51,7 @@ class Row:
 class Scoreboard(Comparable):
     """The rows of one budget of a matrix, in the order of its plan.
 
-    What was trained more than the plan's own options say stands on a board of its own, with a
+    What was trained for another budget than the plan's own stands on a board of its own, with a
     baseline of its own: `others`. Nothing is ever compared across.
     """
 
@@ -92,6 +93,10 @@ class Scoreboard(Comparable):
         return Row(arm, runs, cells, is_pruned, is_baseline, is_step, control, lacking)
 
     def _finished(self, arm: str | None) -> list[Run]:
+        """What others may be compared with."""
+        if self.is_by_time and self.shared_machine:
+            # Each took steps from the other, so neither had the budget that it seems to have.
+            return []
         return [run for run in self.matrix.arms.get(arm, ()) if run.is_done]
 
     @property
@@ -107,6 +112,21 @@ class Scoreboard(Comparable):
     def budgets(self) -> list[float]:
         """The different numbers of tokens that finished runs were trained on."""
         return sorted({run.number("tokens") for run in self.done} - {None})
+
+    @property
+    def budget_text(self) -> str:
+        """What each finished run was given, for people: "92,160 tokens", "60 s of training";
+        several where they differ, "" where it is not known."""
+        seconds = {run.seconds for run in self.done} - {None}
+        if seconds:
+            return f"{' / '.join(f'{value:g}' for value in sorted(seconds))} s of training"
+        return f"{' / '.join(map(whole, self.budgets))} tokens" if self.budgets else ""
+
+    @property
+    def tokens_text(self) -> str:
+        """What finished runs saw, for people: "36,864 to 65,920 tokens"."""
+        ends = dict.fromkeys(map(whole, [*self.budgets[:1], *self.budgets[-1:]]))
+        return f"{' to '.join(ends) or 'unknown'} tokens"
 
     def is_best(self, row: Row, column: Column) -> bool:
         """Whether the row may be called the best of a column: the only bold numbers.

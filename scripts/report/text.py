@@ -6,7 +6,7 @@ Needs nothing beyond the standard library, so that it costs no import time.
 from collections.abc import Sequence
 
 from .columns import MEMORY, TIME, Column
-from .formats import MISSING, count, listing, whole
+from .formats import MISSING, count, listing
 from .refusals import refusals
 from .scoreboard import Row, Scoreboard
 from .statistics import Estimate
@@ -17,7 +17,7 @@ MASKED_DENSE = "masked-dense: pruned weights are stored and multiplied as zeros;
 
 # The columns that go first when the terminal is narrow; method, effect, perplexity and status stay.
 DROP_ORDER = (
-    "masks", "scores", "training_state", "bits_per_byte", "matmul_share", "mfu", "wall",
+    "masks", "scores", "tokens", "training_state", "bits_per_byte", "matmul_share", "mfu", "wall",
     "tokens_per_s", "loss",
     "optimizer_state", "step_ms", "peak_rss", "peak_allocated", "difference", "sparsity",
 )  # fmt: skip
@@ -28,7 +28,7 @@ HEADINGS = {
     "bits_per_byte": "bits/byte", "peak_rss": "peak RSS", "peak_allocated": "peak alloc",
     "optimizer_state": "opt state", "training_state": "w+g+state", "masks": "masks",
     "scores": "scores", "mfu": "MFU", "matmul_share": "of matmul",
-    "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
+    "tokens": "tokens", "step_ms": "step ms", "tokens_per_s": "tokens/s", "wall": "wall",
     "parameters": "parameters", "flops_per_token": "MFLOP/token", "attention_ratio": "attn/FFN",
 }  # fmt: skip
 
@@ -53,8 +53,7 @@ def render(board: Scoreboard, width: int | None) -> str:
 
 def not_the_same(board: Scoreboard) -> list[str]:
     """What must stand above the rows of another budget."""
-    budgets = " / ".join(map(whole, board.budgets))
-    saw = f": {budgets} tokens per run" if budgets else ""
+    saw = f": {board.budget_text} per run" if board.budget_text else ""
     return [
         f"NOT THE SAME BUDGET ({board.budget}{saw})",
         "compared among themselves only; nothing above or in the verdict speaks of them",
@@ -104,11 +103,14 @@ def _header(board: Scoreboard) -> list[str]:
     totals = ", ".join(f"{n} {state}" for state, n in board.matrix.totals.items() if n)
     planned = sum(board.matrix.totals.values())
     lines = [f"{board.matrix.id}: {planned} planned: {totals}"]
-    if len(board.budgets) == 1:
-        lines.append(f"budget: {whole(board.budgets[0])} tokens per run")
+    if board.is_by_time and board.is_one_budget:
+        lines.append(f"budget: {board.budget_text} per run, for {board.tokens_text}")
+    elif board.is_by_time:
+        lines.append(f"MACHINES OR TIMES DIFFER ({board.budget_text}): arms are not ranked")
+    elif len(board.budgets) == 1:
+        lines.append(f"budget: {board.budget_text} per run")
     elif board.budgets:
-        budgets = " / ".join(map(whole, board.budgets))
-        lines.append(f"BUDGETS DIFFER ({budgets} tokens): arms are not ranked")
+        lines.append(f"BUDGETS DIFFER ({board.budget_text}): arms are not ranked")
     return lines
 
 

@@ -166,16 +166,26 @@ def _relative(
 
 
 def _budget(board: Scoreboard) -> str:
+    if board.is_by_time:
+        return f"Every finished run had {board.budget_text}, for {board.tokens_text}."
     if len(board.budgets) != 1:
         return "The tokens that the runs saw differ or were not recorded."
     steps = {run.number("steps") for run in board.done} - {None}
-    text = f"Every finished run saw {formats.whole(board.budgets[0])} tokens"
+    text = f"Every finished run saw {board.budget_text}"
     if len(steps) == 1:
         text += f" in {formats.whole(steps.pop())} steps"
     epochs = {run.number("epochs") for run in board.done}
     if len(epochs) == 1 and None not in epochs:
         text += f", {epochs.pop():.2g} epochs of the training data"
     return text + "."
+
+
+def _unequal(board: Scoreboard) -> str:
+    if not board.is_by_time:
+        return "differ in tokens, data or evaluated tokens"
+    if board.shared_machine:
+        return "by time overlapped on one machine and took steps from each other"
+    return "differ in seconds, hardware, data or evaluated tokens"
 
 
 def _value(row: Row) -> str:
@@ -204,13 +214,14 @@ def cautions(board: Scoreboard) -> list[str]:
     found += _spike_cautions(board)
     if done and not board.is_one_budget:
         found.append(
-            "Finished runs differ in tokens, data or evaluated tokens: arms are not ranked, and "
-            "differences are given only between runs under equal conditions."
+            f"Finished runs {_unequal(board)}: arms are not ranked, and differences are given only "
+            "between runs under equal conditions."
         )
     if done and not board.is_one_machine:
         found.append(
             f"Runs come from {len(board.fingerprints)} hardware fingerprints: time and memory are "
-            "greyed and not ranked; losses are compared across them."
+            "greyed and not ranked"
+            + ("." if board.is_by_time else "; losses are compared across them.")
         )
     if len({run.memory_kind for run in done}) > 1:
         found.append("Peak memory was measured in two ways; each has its own column.")

@@ -166,6 +166,23 @@ def test_without_a_peak_and_without_a_product_there_is_no_expected_speed():
     assert "product" not in text
 
 
+def test_of_a_run_by_time_no_steps_tokens_or_epochs_are_made_up():
+    training = replace(
+        ON_A_PROCESSOR.training, steps=None, epochs=None, by_time="60 s of training or 500 steps"
+    )
+    facts = replace(ON_A_PROCESSOR, training=training)
+    lines = banner(facts)
+    assert lines[lines.index("TRAINING") + 5 : lines.index("TRAINING") + 8] == [
+        "  Steps                  as many as fit into 60 s of training or 500 steps, of",
+        "                         which 2,500 are done",
+        "  An epoch               998,400,000 tokens",
+    ]
+    assert brief(facts)[0] == (
+        "gpt2 (124M), 60 s of training or 500 steps, 491,520 tokens a step from step 2,500, on "
+        "AMD EPYC (cpu), float32"
+    )
+
+
 def test_two_lines_for_several_runs_on_one_terminal():
     assert brief(ON_H200) == [
         "gpt2 (124M), 10,000 steps of 491,520 tokens, 4.92 epochs, on NVIDIA H200 (cuda), bfloat16",

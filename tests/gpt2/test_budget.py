@@ -3,13 +3,18 @@ import pytest
 from gpt2.budget import (
     check_fit,
     extended,
+    length_of,
     micro_batch,
+    most_steps,
+    not_reached,
     settled_warmup,
     shape_key,
     tokens_per_step,
+    total_seconds,
     total_steps,
     warmup_steps,
 )
+from lib.run_length import ByStep, ByTime
 
 CUSTOM_SPAM = {"OPTIMIZER": "adamwspam", "SPAM_PRESET": "custom"}
 
@@ -25,6 +30,41 @@ def test_length_in_steps_and_in_epochs(one_run):
     assert epochs["MAX_ITERS"] is None
     assert total_steps(epochs, 101) == 11
     assert total_steps(epochs, None) is None
+
+
+def test_length_in_time(one_run):
+    settings = one_run(MAX_TIME=60, MAX_ITERS=0)
+    assert settings["NUM_EPOCHS"] is None
+    assert (total_seconds(settings), most_steps(settings)) == (60.0, None)
+    assert total_steps(settings, 10_000) is None
+    length = length_of(settings, 10_000, lambda: 0.0)
+    assert isinstance(length, ByTime)
+    assert (length.seconds, length.warm_up_steps, length.most_steps) == (60.0, 2, None)
+    longer = one_run(MAX_TIME=60, MAX_ITERS=100, EXTRA_ITERATIONS_PCT=21)
+    assert (total_seconds(longer), most_steps(longer)) == (72.6, 121)
+    assert length_of(longer, 10_000, lambda: 0.0).most_steps == 121
+    by_step = length_of(one_run(MAX_ITERS=7, WARMUP_STEPS=2), 10_000, lambda: 0.0)
+    assert isinstance(by_step, ByStep)
+    assert (by_step.total_steps, by_step.warm_up_steps) == (7, 2)
+    assert total_seconds(one_run()) is None
+
+
+def test_of_a_length_in_time_only_a_limit_of_steps_can_be_too_short(one_run):
+    wanted = {"MAX_TIME": 1, "MAX_ITERS": 0, "WARMUP_STEPS": 500, "SPIKE_INJECTION": "y"}
+    check_fit(one_run(**wanted), None)
+    with pytest.raises(ValueError, match="WARMUP_STEPS=500 leaves none of the 20 steps"):
+        check_fit(one_run(**wanted | {"MAX_ITERS": 20}), None)
+
+
+def test_what_a_time_left_no_steps_for_is_told(one_run):
+    wanted = {"WARMUP_STEPS": 10, "SPIKE_INJECTION": "y", "SPIKE_FIRST_STEP": 20}
+    by_time = one_run(MAX_TIME=3, MAX_ITERS=0, **wanted)
+    warm_up, spike = not_reached(by_time, 10)
+    assert "warm-up of 10 steps took all the 10 that fitted into 3 s" in warm_up
+    assert "the first would be at step 20, and 10 fitted into 3 s" in spike
+    assert not_reached(by_time, 11) == [spike.replace("10 fitted", "11 fitted")]
+    assert not_reached(by_time, 20) == []
+    assert not_reached(one_run(**wanted), 5) == []
 
 
 @pytest.mark.parametrize(

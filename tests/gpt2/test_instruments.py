@@ -14,6 +14,7 @@ from gpt2.instruments import (
     memory_row,
     run_facts,
     schedule_text,
+    time_text,
 )
 from gpt2.model import GPT
 from lib.device import Device, processor
@@ -144,3 +145,12 @@ def test_a_device_without_bfloat16_says_why_it_has_no_peak(one_run, model):
 )
 def test_the_schedule_in_words(one_run, options, text):
     assert schedule_text(one_run(**options), 300) == text
+
+
+def test_the_length_of_a_run_by_time_in_words(one_run, model):
+    settings = one_run(MAX_TIME=60, MAX_ITERS=500)
+    training = facts_of(settings, model, processor(), steps=None).training
+    assert training.by_time == "60 s of training or 500 steps"
+    assert (training.steps, training.epochs) == (None, None)
+    assert time_text(one_run(MAX_TIME=60, MAX_ITERS=0)) == "60 s of training"
+    assert time_text(one_run()) == ""

@@ -81,4 +81,6 @@ def test_files_of_a_run_by_hand(one_run):
     assert disk_need(settings, VOCABULARY, 10, 600).running == 9 * one
     # No more epochs are kept than that, also of a text whose length is not known yet.
     assert disk_need(settings, VOCABULARY, 10, None).running == (3 + 3 + 5 + 1) * one
+    # Nobody knows how many steps a time will be: at most as many files as are kept.
+    assert disk_need(settings, VOCABULARY, None, 600).running == (3 + 3 + 5 + 1) * one
     assert disk_need(settings | {"SAVE_CHECKPOINT": False}, VOCABULARY, 10, 600) == (0, 0)

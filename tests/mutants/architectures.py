@@ -95,7 +95,7 @@ ARCHITECTURES = (
         mechanism="activation: what still sleeps wakes at a quarter of the run",
         defect="a short run never wakes",
         file="gpt2/reciprocal/activation.py",
-        original='return "forced" if done >= self.latest else ""',
+        original='return "forced" if self.length.has_passed(LATEST_SHARE, done) else ""',
         replacement='return ""',
         test="tests/gpt2/reciprocal/test_activation.py"
         "::test_a_short_run_wakes_at_a_quarter_and_says_forced",

@@ -84,8 +84,8 @@ PRUNING = (
         mechanism="events: scores without moments do not wait",
         defect="every score waits",
         file=DUE,
-        original="if not self.reads_moments or step",
-        replacement="if step",
+        original="if not self.reads_moments or self",
+        replacement="if self",
         test=f"{TESTS}/test_due.py::test_scores_without_moments_never_wait",
     ),
     Mutant(

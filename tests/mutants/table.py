@@ -20,6 +20,7 @@ from tests.mutants.scores import SCORING
 from tests.mutants.spam import SPAM
 from tests.mutants.speed import SPEED
 from tests.mutants.study import STUDY
+from tests.mutants.timed import TIMED
 from tests.mutants.trackers import TRACKERS
 from tests.mutants.training import TRAINING
 
@@ -46,4 +47,5 @@ MUTANTS = (
     *REFERENCES,
     *FINDING,
     *COMMAND_LINES,
+    *TIMED,
 )

@@ -77,3 +77,10 @@ def test_every_width_shows_run_and_state_without_escape_codes(the_plan, width):
     assert "done" in text
     assert "adamw" in text
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
+
+
+def test_of_a_run_by_time_only_the_steps_that_were_taken_are_known(configure):
+    result = plan(configure(OPTIMIZER="adamw", PRUNING_METHOD="none", TIME=90))
+    result.write()
+    end(result.runs[0], steps=1234)
+    assert "done   1234  5.0000" in text_of(result, 120)

@@ -182,6 +182,14 @@ def _tokens(run: Run, name: str) -> str:
     return NOT_RECORDED if number is None else whole(number)
 
 
+def _time(run: Run) -> str:
+    if run.seconds is None:
+        return "not by time"
+    limit = run.number("budget.most_steps")
+    steps = f" or {whole(limit)} steps" if limit is not None else ""
+    return f"{run.seconds:g} s{steps} on {fingerprint(run)}"
+
+
 def _data(run: Run) -> str:
     name = printable(str(run.summary.get("dataset") or ""))
     # As many digits as tell data sets apart by eye.
@@ -195,7 +203,8 @@ def _machine(run: Run) -> str:
 
 
 _SHOWN: dict[str, Callable[[Run], str]] = {
-    "tokens seen": lambda run: _tokens(run, "tokens"),
+    "time of training": lambda run: _time(run),
+    "tokens seen": lambda run: _tokens(run, "tokens") if run.seconds is None else "by time",
     "data": _data,
     "tokens evaluated": lambda run: _tokens(run, "val_tokens"),
 }

@@ -45,6 +45,7 @@ def test_an_option_may_be_neutral_at_one_value(value):
         ("Results: unaffected at 0.5", "y, n, a number or a value"),
         ("Axis: optimizer", "no name in capitals"),
         ("Axis: A B", "no name in capitals"),
+        ("Replaces: A, B", "no name in capitals"),
     ],
 )
 def test_malformed_annotations_are_told(help_text, what):

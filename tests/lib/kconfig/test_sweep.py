@@ -11,6 +11,9 @@ def test_axes_in_the_order_written(tree):
         "MODEL": ("gpt2", "GPT2_MEDIUM"),
         "BIAS": ("y", "n"),
     }
+    # Also by the short name that people type after `make`.
+    assert parse_sweep("EPOCHS=1,2", tree.symbols, tree.groups) == {"NUM_EPOCHS": ("1", "2")}
+    assert parse_variations("EPOCHS=2", tree.symbols, tree.groups) == ({"NUM_EPOCHS": "2"},)
     assert parse_sweep("", tree.symbols, tree.groups) == {}
 
 
@@ -34,6 +37,7 @@ def test_axes_in_the_order_written(tree):
         ("DEVICE=cpu,CPU", "the same value twice"),
         ("TARGET_SPARSITY=1.5", "out of range"),
         ("SEED=1;SEED=2", "names SEED twice"),
+        ("EPOCHS=1;NUM_EPOCHS=2", "names NUM_EPOCHS twice"),
         ("SWEEP=1", "names SWEEP, which itself asks for runs"),
     ],
 )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gpt2 import train
+from gpt2 import described
 from scripts.matrix.expand import expand
 from scripts.matrix.plan import plan
 
@@ -202,6 +202,6 @@ def test_epochs_keep_the_share_for_their_data_give_the_length(configure):
 
 def test_a_single_run_is_the_same_as_of_the_plan(configure, monkeypatch):
     configuration = configure(**SHARE, MAX_ITERS=50)
-    monkeypatch.setattr(train, "load_configuration", lambda _: configuration)
+    monkeypatch.setattr(described, "load_configuration", lambda _: configuration)
     (planned,) = plan(configuration).runs
-    assert train.find_run(None, []).path == planned.directory.path
+    assert described.find_run(None, [], described.Wish()).path == planned.directory.path

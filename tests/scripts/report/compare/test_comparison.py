@@ -89,6 +89,12 @@ def test_equal_conditions_rank_everything_that_is_measured(compared, model):
             set(),
         ),
         (
+            {"budget": {"seconds": 60.0, "most_steps": 500}}, {},
+            r"Nothing is ranked: .* time of training \(not by time in run 1; 60 s or 500 steps on "
+            r"aaaabbbbcccc in run 2\) and tokens seen \(614,400 in run 1; by time in run 2\)",
+            set(),
+        ),
+        (
             {"val_tokens": 100}, {},
             r"Nothing is ranked: .* tokens evaluated \(111,360 in run 1; 100 in run 2\)", set(),
         ),
