@@ -13,6 +13,7 @@ from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
 from lib.current import load_configuration
 from scripts.matrix.jobs import has_jobserver, only_prints
+from scripts.matrix.memory import require_memory
 from scripts.matrix.plan import Plan, plan, shown
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
@@ -48,6 +49,8 @@ def run(the_plan: Plan) -> int:
     with claim(the_plan.folder) as lock:
         the_plan.write()
         print(plan_text(the_plan), end="\n\n")
+        if not only_prints():
+            require_memory(the_plan)
         if the_plan.pending():
             for planned in the_plan.pending():
                 # A target that `make -t` made up: without it Make runs it. A run that somebody

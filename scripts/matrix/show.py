@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gpt2.spikes import spikes_of
-from lib.console import count, duration
+from lib.console import count, duration, size
 from lib.cpu import usable_cores
 from scripts.matrix.disk import disk_line
-from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.estimate import estimated_s, seconds_per_step
 from scripts.matrix.jobs import parallel_jobs
+from scripts.matrix.memory import memory_lines, needed
 from scripts.matrix.plan import Plan, PlannedRun, shown
 
-MIB = 1 << 20
 UNKNOWN = "-"
 
 
@@ -30,7 +30,9 @@ def plan_text(plan: Plan) -> str:
     lines += _budget(plan)
     lines += _left_out(plan)
     lines += _parity(plan)
-    lines += [line] if (line := disk_line(plan, parallel_jobs(plan.config.PARALLEL_JOBS))) else []
+    jobs = parallel_jobs(plan.config.PARALLEL_JOBS)
+    lines += memory_lines(plan, jobs)
+    lines += [line] if (line := disk_line(plan, jobs)) else []
     pending = len(plan.pending())
     if pending == 0:
         lines.append("Nothing is left to compute.")
@@ -78,11 +80,11 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _costs(planned: PlannedRun, seconds: float | None) -> tuple[str, ...]:
-    memory = least_memory_bytes(planned)
+    memory = needed(planned)
     return (
         UNKNOWN if planned.steps is None else f"{planned.steps}",
         UNKNOWN if planned.tokens is None else count(planned.tokens),
-        UNKNOWN if memory is None else f">{memory / MIB:.0f} MiB",
+        UNKNOWN if memory is None else size(memory[0].needed),
         UNKNOWN if seconds is None else duration(seconds),
     )
 
