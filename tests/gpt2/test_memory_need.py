@@ -128,6 +128,7 @@ def test_a_compiled_step_is_refused_only_for_what_it_must_hold(one_run):
     config = one_run(**BIG)
     compiled = replace(FLOAT32, compile=True)
     gpu, host = needed(config, compiled, 16, is_gpu=True)
+    assert gpu.certain < gpu.needed
     ample = Memory(host.needed, host.needed)
     memories = {HOST: ample, GPU: Memory(gpu.certain, gpu.certain)}
     (note,) = check_memory(config, compiled, VOCABULARY, memories)
