@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gpt2.spikes import spikes_of
+from lib.arms import BITTER2_ALONE, is_bitter2_alone
 from lib.console import count, duration, size
 from lib.cpu import usable_cores
 from scripts.matrix.disk import disk_line
@@ -105,6 +106,8 @@ def _budget(plan: Plan) -> list[str]:
         )
     disturbed = {str(spikes) for p in plan.runs if (spikes := spikes_of(p.settings)) is not None}
     lines += [f"Gradient spikes are injected: {spikes}." for spikes in sorted(disturbed)]
+    if any(is_bitter2_alone(planned.settings) for planned in plan.runs):
+        lines.append(f"Note: {BITTER2_ALONE}")
     lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")

@@ -234,6 +234,15 @@ MEASURING = (
         "test_make_computes_nothing_of_a_plan_with_such_a_run",
     ),
     Mutant(
+        mechanism="bitter2: without extra training it is bitter1, and is called so",
+        defect="it is called so with extra training too",
+        file="lib/arms.py",
+        original='settings["PRUNING_METHOD"] == "state" and not budget_label(settings)',
+        replacement='settings["PRUNING_METHOD"] == "state"',
+        test="tests/scripts/matrix/test_plan.py::"
+        "test_bitter2_without_extra_training_is_called_bitter1",
+    ),
+    Mutant(
         mechanism="banner: what is not known is not made up",
         defect="an unknown device is shown with the peak of an A100",
         file="gpt2/instruments.py",

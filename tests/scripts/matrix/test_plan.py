@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from lib.arms import BITTER2_ALONE
 from scripts.matrix.estimate import estimated_s, seconds_per_step
 from scripts.matrix.plan import plan
 from scripts.matrix.rerun import chosen_again
@@ -220,3 +221,21 @@ def test_arms_of_components_differ_in_nothing_else(configure):
     result = plan(configure(**options, VARIATIONS="FFN_TYPE=swiglu;ARCH_PRESET=llama"))
     assert result.parity() == {}
     assert result.controls() == {}
+
+
+STATE = {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state", "ADAMWPRUNE_VARIANT": "bitter2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"),
+    [
+        ({}, True),
+        ({"EXTRA_ITERATIONS_PCT": 21}, False),
+        ({"EXTRA_BATCH_PCT": 25}, False),
+        ({"ADAMWPRUNE_VARIANT": "bitter1"}, False),
+    ],
+    ids=str,
+)
+def test_bitter2_without_extra_training_is_called_bitter1(configure, options, is_said):
+    lines = plan_text(plan(configure(**STATE | options))).splitlines()
+    assert (f"Note: {BITTER2_ALONE}" in lines) is is_said
