@@ -20,6 +20,7 @@ from gpt2.budget import (
 )
 from gpt2.cost import model_flops
 from gpt2.datasets.shards import Dataset
+from gpt2.memory_need import GPU, HOST
 from gpt2.model import GPT
 from gpt2.shape import architecture_name
 from gpt2.sizes import FLOAT32_BYTES, disk_need, optimizer_numbers
@@ -29,6 +30,7 @@ from lib.device import Device
 from lib.flops import CAUSAL, PALM, RANKED, ModelFlops
 from lib.gpu import Monitor
 from lib.gradients import GradientMonitor
+from lib.host_memory import Memory, host_memory
 from lib.matmul import MatmulRate, measure_matmul
 from lib.memory import MemoryNow, MemorySplit, memory_now
 from lib.optimizers.groups import NamedParameters
@@ -59,6 +61,15 @@ def gradient_monitor(
         has_histogram=settings["GRADIENT_HISTOGRAM"],
         has_parameters=settings["PARAMETER_HISTOGRAM"],
     )
+
+
+def memories_of(device: Device) -> dict[str, Memory | None]:
+    """What there is, by place, for `check_memory`."""
+    memories = {HOST: host_memory()}
+    if device.kind != "cpu":
+        free, total = torch.cuda.mem_get_info()
+        memories[GPU] = Memory(total, free)
+    return memories
 
 
 def memory_of(device: Device, split: MemorySplit, monitor: Monitor) -> MemoryNow:

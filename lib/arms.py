@@ -185,6 +185,20 @@ def arm_label(settings: Settings) -> str:
     return arm + budget_label(settings)
 
 
+# What `bitter2` is without the training that it was published with.
+BITTER2_ALONE = (
+    "bitter2 is bitter1, to the last bit, published with more training; without extra training it "
+    "is bitter1 under another name. EXTRA_BUDGET=iterations or batch gives it that in a matrix, "
+    "EXTRA_ITERATIONS_PCT or EXTRA_BATCH_PCT in a single run."
+)
+
+
+def is_bitter2_alone(settings: Settings) -> bool:
+    """Whether the run has the variant whose name promises more training, and none of that."""
+    is_bitter2 = settings["ADAMWPRUNE_VARIANT"] == "bitter2"
+    return is_bitter2 and settings["PRUNING_METHOD"] == "state" and not budget_label(settings)
+
+
 def budget_label(settings: Settings) -> str:
     """What a run trains otherwise than so many steps of its options: "", "+21%steps",
     "+14%batch", "+60s" where a time ends it."""

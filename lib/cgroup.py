@@ -31,14 +31,22 @@ def free_memory_bytes(root: Path = SYSTEM) -> int | None:
     Pages of files count as used here, although the kernel would give them back: an estimate on
     the safe side.
     """
-    left = []
+    return min((limit - used for limit, used in _memory(root)), default=None)
+
+
+def memory_limit_bytes(root: Path = SYSTEM) -> int | None:
+    """The most memory that the limits give to this process; None where nothing limits it."""
+    return min((limit for limit, _ in _memory(root)), default=None)
+
+
+def _memory(root: Path) -> Iterator[tuple[int, int]]:
+    """Each limit, and what is used of it, no more than all."""
     for folder in folders("memory", root):
         for limit_name, used_name in _MEMORY_FILES:
             limit, used = _text(folder / limit_name), _text(folder / used_name)
             # Version 1 says "no limit" as a number near 2^63.
             if limit and used and limit.isdigit() and used.isdigit() and int(limit) < 1 << 60:
-                left.append(max(0, int(limit) - int(used)))
-    return min(left, default=None)
+                yield int(limit), min(int(used), int(limit))
 
 
 _MEMORY_FILES = (

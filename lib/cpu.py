@@ -46,6 +46,19 @@ def _core(number: int, root: Path) -> str:
     return str(number)
 
 
+def has_bfloat16_products(root: Path = SYSTEM) -> bool:
+    """Whether the processor multiplies in bfloat16, as far as Linux says it; what PyTorch asks the
+    processor itself (lib/device.py)."""
+    try:
+        text = (root / "proc/cpuinfo").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = {
+        word for line in text.splitlines() if line.startswith("flags") for word in line.split()
+    }
+    return bool(flags & {"avx512_bf16", "amx_tile"})
+
+
 def cpu_model() -> str:
     """The processor's name for people; "unknown processor" where the system does not tell."""
     try:

@@ -12,6 +12,7 @@ from gpt2.instruments import memory_of, memory_row, run_facts
 from gpt2.progress import Progress, report
 from gpt2.side_evaluations import Shown
 from gpt2.trainers.step import StepOutcome
+from lib.arms import BITTER2_ALONE, is_bitter2_alone
 from lib.gpu import open_monitor
 from lib.memory import MemoryNow, MemorySplit, memory_split, process_memory
 from lib.metrics import MetricsWriter
@@ -55,6 +56,8 @@ class Journal:
             self.console.log(str(description))
         for note in notes(trainer.optimizer):
             self.console.line(f"note: {note}")
+        if is_bitter2_alone(trainer.settings):
+            self.console.line(f"note: {BITTER2_ALONE}")
         if trainer.training_step.spikes is not None:
             self.console.line(f"gradient spikes are injected: {trainer.training_step.spikes}")
 

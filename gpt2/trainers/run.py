@@ -11,8 +11,9 @@ from gpt2.datasets import open_dataset, verify
 from gpt2.datasets.sampler import require_a_window
 from gpt2.exchange.initial import initial_weights
 from gpt2.execution import find_facts, set_up
-from gpt2.instruments import measured_matmul
+from gpt2.instruments import measured_matmul, memories_of
 from gpt2.latency import measure_after_training
+from gpt2.memory_need import check_memory
 from gpt2.ready import ready
 from gpt2.shape import padded_vocabulary
 from gpt2.speed import Speed, resolve
@@ -83,6 +84,9 @@ def train_run(
     dataset = open_dataset(folder)
     vocabulary = padded_vocabulary(dataset.manifest.vocab_size, settings["VOCAB_MULTIPLE"])
     speed = resolve(settings, find_facts(device, os.environ), vocabulary, micro_batch(settings))
+    # Before anything of that size is made.
+    for note in check_memory(settings, speed, vocabulary, memories_of(device)):
+        console.line(f"note: {note}")
     set_up_torch(settings, speed)
     decided, *notes = speed.describe()
     console.log(decided)

@@ -18,6 +18,7 @@ from lib.kconfig import overrides_from_environment
 from lib.output import outlive_reader
 from scripts.matrix.jobs import has_jobserver, inner_environment, only_prints
 from scripts.matrix.last import record
+from scripts.matrix.memory import require_memory
 from scripts.matrix.plan import Plan, plan, shown
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
@@ -58,9 +59,10 @@ def run(the_plan: Plan) -> int:
     outlive_reader()
     with claim(the_plan.folder) as lock:
         the_plan.write()
-        if not only_prints():
-            record(the_plan)
         print(plan_text(the_plan), end="\n\n")
+        if not only_prints():
+            require_memory(the_plan)
+            record(the_plan)
         if the_plan.pending():
             for planned in the_plan.pending():
                 # A target that `make -t` made up: without it Make runs it. A run that somebody

@@ -1,13 +1,13 @@
-"""What a planned run will need: time from ended runs of the same shape, memory by arithmetic."""
+"""What a planned run will need: time from ended runs of the same shape, and its vocabulary."""
 
 import json
 import statistics
 from pathlib import Path
 
-from gpt2.budget import micro_batch, shape_key, total_seconds
-from gpt2.dataset_choice import data_arguments
+from gpt2.budget import shape_key, total_seconds
+from gpt2.dataset_choice import data_arguments, vocabulary
 from gpt2.datasets import dataset_folder, read_manifest
-from gpt2.sizes import FLOAT32_BYTES, optimizer_numbers, parameter_count
+from gpt2.shape import padded_vocabulary as padded
 from scripts.matrix.plan import PlannedRun
 
 
@@ -36,24 +36,9 @@ def estimated_s(planned: PlannedRun, known: dict[str, float]) -> float | None:
     return None if seconds is None or planned.steps is None else seconds * planned.steps
 
 
-def least_memory_bytes(planned: PlannedRun) -> int | None:
-    """Weights, gradients, optimizer state, and the logits with their gradient, all float32.
-
-    A lower bound: activations come on top. None before the vocabulary is known.
-    """
-    vocabulary = padded_vocabulary(planned)
-    if vocabulary is None:
-        return None
-    parameters = parameter_count(planned.settings, vocabulary)
-    logits = micro_batch(planned.settings) * planned.settings["BLOCK_SIZE"] * vocabulary
-    numbers = 2 * parameters + optimizer_numbers(planned.settings, vocabulary)
-    return FLOAT32_BYTES * (numbers + 2 * logits)
-
-
 def padded_vocabulary(planned: PlannedRun) -> int | None:
-    """Rows of the token embedding; None before the data are prepared."""
-    manifest = read_manifest(dataset_folder(**data_arguments(planned.settings)))
-    if manifest is None:
-        return None
-    multiple = planned.settings["VOCAB_MULTIPLE"]
-    return -(-manifest.vocab_size // multiple) * multiple
+    """Rows of the token embedding; None where only the data, not prepared yet, will tell."""
+    settings = planned.settings
+    manifest = read_manifest(dataset_folder(**data_arguments(settings)))
+    tokens = vocabulary(settings) if manifest is None else manifest.vocab_size
+    return None if tokens is None else padded(tokens, settings["VOCAB_MULTIPLE"])

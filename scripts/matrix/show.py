@@ -5,15 +5,16 @@ from collections.abc import Sequence
 
 from gpt2.budget import most_steps, total_seconds
 from gpt2.spikes import spikes_of
-from lib.console import count, duration
+from lib.arms import BITTER2_ALONE, is_bitter2_alone
+from lib.console import count, duration, size
 from lib.cpu import usable_cores
 from scripts.matrix.device_here import missing_device
 from scripts.matrix.disk import disk_line
-from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.estimate import estimated_s, seconds_per_step
 from scripts.matrix.jobs import parallel_jobs
+from scripts.matrix.memory import memory_lines, needed
 from scripts.matrix.plan import Plan, PlannedRun, shown
 
-MIB = 1 << 20
 UNKNOWN = "-"
 BY_TIME = "by time"
 
@@ -34,7 +35,9 @@ def plan_text(plan: Plan) -> str:
     lines += _left_out(plan)
     lines += _read_otherwise(plan)
     lines += _parity(plan)
-    lines += [line] if (line := disk_line(plan, parallel_jobs(plan.config.PARALLEL_JOBS))) else []
+    jobs = parallel_jobs(plan.config.PARALLEL_JOBS)
+    lines += memory_lines(plan, jobs)
+    lines += [line] if (line := disk_line(plan, jobs)) else []
     lines += missing_device(plan)
     pending = len(plan.pending())
     if pending == 0:
@@ -83,12 +86,12 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _costs(planned: PlannedRun, seconds: float | None) -> tuple[str, ...]:
-    memory = least_memory_bytes(planned)
+    memory = needed(planned)
     unknown = UNKNOWN if total_seconds(planned.settings) is None else BY_TIME
     return (
         unknown if planned.steps is None else f"{planned.steps}",
         unknown if planned.tokens is None else count(planned.tokens),
-        UNKNOWN if memory is None else f">{memory / MIB:.0f} MiB",
+        UNKNOWN if memory is None else size(memory[0].needed),
         UNKNOWN if seconds is None else duration(seconds),
     )
 
@@ -110,6 +113,8 @@ def _budget(plan: Plan) -> list[str]:
     disturbed = {str(spikes) for p in plan.runs if (spikes := spikes_of(p.settings)) is not None}
     lines += [f"Gradient spikes are injected: {spikes}." for spikes in sorted(disturbed)]
     lines += _by_time(plan)
+    if any(is_bitter2_alone(planned.settings) for planned in plan.runs):
+        lines.append(f"Note: {BITTER2_ALONE}")
     lines += _crowding(plan)
     if plan.config.SEEDS == 1 and len(plan.runs) > 1:
         lines.append("One seed: the report will make no claim (SEEDS=3 lets it).")

@@ -9,8 +9,10 @@ reciprocal attention study speaks of its steps and their plain twins instead (ef
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lib.arms import BITTER2_ALONE
+
 from . import effects, formats, gates, study
-from .load import Run
+from .load import Run, find
 from .refusals import refusals
 from .scoreboard import Row, Scoreboard, differences
 from .statistics import RUNS_FOR_AN_INTERVAL, Estimate
@@ -212,6 +214,9 @@ def cautions(board: Scoreboard) -> list[str]:
         )
     found += _study_cautions(board)
     found += _spike_cautions(board)
+    # Its budget says what a run trains more than the others of its kind.
+    if any(find(r.summary, "pruning.variant") == "bitter2" and not r.budget for r in done):
+        found.append(BITTER2_ALONE)
     if done and not board.is_one_budget:
         found.append(
             f"Finished runs {_unequal(board)}: arms are not ranked, and differences are given only "

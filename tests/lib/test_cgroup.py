@@ -1,6 +1,6 @@
 import pytest
 
-from lib.cgroup import cpu_quota, folders, free_memory_bytes
+from lib.cgroup import cpu_quota, folders, free_memory_bytes, memory_limit_bytes
 
 
 @pytest.fixture
@@ -47,6 +47,7 @@ def test_the_tightest_folder_above_counts(system):
     )
     assert cpu_quota(root) == 2.0
     assert free_memory_bytes(root) == 700
+    assert memory_limit_bytes(root) == 1000
 
 
 def test_in_a_container_the_named_folder_may_not_be_mounted(system):

@@ -191,6 +191,58 @@ MEASURING = (
         test="tests/gpt2/trainers/test_resume.py::test_wherever_it_is_stopped[[7]]",
     ),
     Mutant(
+        mechanism="memory: a run that cannot fit ends before it makes anything",
+        defect="the machine finds out",
+        file="gpt2/trainers/run.py",
+        original="in check_memory(settings, speed, vocabulary, memories_of(device)):",
+        replacement="in ():",
+        test="tests/gpt2/trainers/test_memory.py::"
+        "test_a_run_that_cannot_fit_ends_before_there_is_a_model",
+    ),
+    Mutant(
+        mechanism="memory: a compiled step is refused for what it must hold",
+        defect="for a bound that the compiler may stay below",
+        file="gpt2/memory_need.py",
+        original="    if speed.compile:\n",
+        replacement="    if False:\n",
+        test="tests/gpt2/test_memory_need.py::"
+        "test_a_compiled_step_is_refused_only_for_what_it_must_hold",
+    ),
+    Mutant(
+        mechanism="memory: copies for checkpoints count",
+        defect="they are forgotten, a third of a large model's need",
+        file="gpt2/memory_need.py",
+        original='if settings["SAVE_CHECKPOINT"] else 0',
+        replacement='if settings["SAVE_CHECKPOINT"] is None else 0',
+        test="tests/gpt2/test_memory_need.py::test_on_a_processor_all_of_it_is_the_machine_s",
+    ),
+    Mutant(
+        mechanism="memory: a container's limit is all there is",
+        defect="the machine's memory is",
+        file="lib/host_memory.py",
+        original='_smallest(memory_limit_bytes(root), _of_machine("MemTotal", root))',
+        replacement='_of_machine("MemTotal", root)',
+        test="tests/lib/test_host_memory.py::test_the_machine_and_the_container_limit_alike",
+    ),
+    Mutant(
+        mechanism="memory: make computes nothing of a plan that cannot fit",
+        defect="the runs before it are computed first",
+        file="scripts/matrix/__main__.py",
+        original="            require_memory(the_plan)\n",
+        replacement="            pass\n",
+        test="tests/scripts/matrix/test_memory.py::"
+        "test_make_computes_nothing_of_a_plan_with_such_a_run",
+    ),
+    Mutant(
+        mechanism="bitter2: without extra training it is bitter1, and is called so",
+        defect="it is called so with extra training too",
+        file="lib/arms.py",
+        original='settings["PRUNING_METHOD"] == "state" and not budget_label(settings)',
+        replacement='settings["PRUNING_METHOD"] == "state"',
+        test="tests/scripts/matrix/test_plan.py::"
+        "test_bitter2_without_extra_training_is_called_bitter1",
+    ),
+    Mutant(
         mechanism="banner: what is not known is not made up",
         defect="an unknown device is shown with the peak of an A100",
         file="gpt2/instruments.py",

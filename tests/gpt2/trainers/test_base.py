@@ -9,6 +9,7 @@ import torch
 from gpt2.evaluate import Evaluation
 from gpt2.model import GPT
 from gpt2.trainers import base, journal, step
+from lib.arms import BITTER2_ALONE
 from lib.metrics import read_metrics
 
 
@@ -323,3 +324,10 @@ def test_epochs_decide_the_length(train):
         run.provenance()["data"]["train_tokens"] / per_step
     )
     assert outcome.measured["epochs"] >= 1
+
+
+@pytest.mark.parametrize(("variant", "is_said"), [("bitter2", True), ("bitter1", False)])
+def test_bitter2_without_extra_training_says_that_it_is_bitter1(train, variant, is_said):
+    state = {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state"}
+    _, run = train(**state, ADAMWPRUNE_VARIANT=variant, MAX_ITERS=4)
+    assert (f"note: {BITTER2_ALONE}" in run.log_path.read_text()) is is_said

@@ -202,6 +202,7 @@ def test_epochs_keep_the_share_for_their_data_give_the_length(configure):
 
 def test_a_single_run_is_the_same_as_of_the_plan(configure, monkeypatch):
     configuration = configure(**SHARE, MAX_ITERS=50)
-    monkeypatch.setattr(described, "load_configuration", lambda _: configuration)
+    monkeypatch.setenv("KCONFIG_CONFIG", "a configuration")
+    monkeypatch.setattr(described, "load_configuration", lambda layer, path=None: configuration)
     (planned,) = plan(configuration).runs
     assert described.find_run(None, [], described.Wish()).path == planned.directory.path

@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
+from lib.arms import BITTER2_ALONE
 from lib.kconfig import override_layer
 from scripts.matrix import __main__ as command
-from scripts.matrix.estimate import estimated_s, least_memory_bytes, seconds_per_step
+from scripts.matrix.estimate import estimated_s, seconds_per_step
 from scripts.matrix.plan import in_recipe, plan
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
@@ -181,16 +182,6 @@ def test_a_torn_summary_does_not_break_the_estimate(planned):
     assert seconds_per_step(result.results) == {}
 
 
-def test_memory_is_known_once_the_vocabulary_is(planned, data_dir):
-    from gpt2.dataset_choice import data_arguments
-    from gpt2.datasets import prepare
-
-    result = planned()
-    prepare(**data_arguments(result.runs[0].settings), mirror="", progress=lambda line: None)
-    weights = 34_688
-    assert least_memory_bytes(result.runs[0]) == 4 * (4 * weights + 2 * 4 * 32 * 256)
-
-
 def test_totals_add_up_to_the_plan(planned):
     result = planned()
     finish(result.runs[0])
@@ -296,3 +287,21 @@ def test_train_takes_one_run_where_the_line_names_it(configure, monkeypatch):
     monkeypatch.setattr(command, "overrides_from_environment", lambda environ: override_layer([]))
     with pytest.raises(ValueError, match="This configuration has 4 runs"):
         command.main(["train"])
+
+
+STATE = {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state", "ADAMWPRUNE_VARIANT": "bitter2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"),
+    [
+        ({}, True),
+        ({"EXTRA_ITERATIONS_PCT": 21}, False),
+        ({"EXTRA_BATCH_PCT": 25}, False),
+        ({"ADAMWPRUNE_VARIANT": "bitter1"}, False),
+    ],
+    ids=str,
+)
+def test_bitter2_without_extra_training_is_called_bitter1(configure, options, is_said):
+    lines = plan_text(plan(configure(**STATE | options))).splitlines()
+    assert (f"Note: {BITTER2_ALONE}" in lines) is is_said

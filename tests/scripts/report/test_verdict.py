@@ -1,5 +1,6 @@
 import pytest
 
+from lib.arms import BITTER2_ALONE
 from scripts.report.load import load_matrix
 from scripts.report.scoreboard import Scoreboard
 from scripts.report.verdict import cautions, verdict
@@ -165,3 +166,16 @@ def test_a_pruned_arm_wants_the_dense_arm_of_its_base(results, spec, dense, prun
     board = Scoreboard(load_matrix(results.matrix([spec(dense), spec(pruned)], baseline=dense)))
     found = any("No dense run with the same optimizer" in text for text in cautions(board))
     assert found == is_lonely
+
+
+@pytest.mark.parametrize(
+    ("arm", "is_said"),
+    [
+        ("adamwprune+bitter2@50%", True),
+        ("adamwprune+bitter2@50%+21%steps", False),
+        ("adamwprune+bitter1@50%", False),
+    ],
+)
+def test_bitter2_without_extra_training_is_called_bitter1(results, spec, arm, is_said):
+    found = verdict_of(results, [spec("adamw", 1, 1.6), spec(arm, 1, 1.7)])
+    assert (BITTER2_ALONE in found.cautions) is is_said
