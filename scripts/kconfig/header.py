@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gpt2.budget import tokens_per_step, total_steps
 from gpt2.dataset_choice import data_arguments
-from gpt2.datasets import forecast
+from gpt2.datasets import forecast_of
 from gpt2.datasets.amount import parse_tokens
 from gpt2.datasets.forecast import gigabytes
 from lib.arms import run_settings
@@ -57,7 +57,7 @@ def facts(configuration: Configuration) -> Facts:
     """Raises ValueError for a configuration that makes no runs."""
     runs = expand(configuration).runs
     settings = [run_settings(run.configuration.typed()) for run in runs]
-    known = forecast(**data_arguments(settings[0]))
+    known = forecast_of(**data_arguments(settings[0]))
     steps = {total_steps(one, known.train_tokens) for one in settings}
     tokens = {
         count * tokens_per_step(one)

@@ -127,8 +127,8 @@ def test_what_is_known_before_anything_is_fetched(tmp_path, dataset, tokens, exp
 
 
 def test_shakespeare_is_as_long_as_is_said(tmp_path, real_mirror):
-    from gpt2.datasets import forecast, prepare
+    from gpt2.datasets import forecast_of, prepare
 
     for dataset in ("shakespeare", "shakespeare-char"):
         manifest = prepare(dataset, tmp_path, real_mirror, None, None, lambda line: None)
-        assert manifest.train.tokens == forecast(dataset, tmp_path, None, None).train_tokens
+        assert manifest.train.tokens == forecast_of(dataset, tmp_path, None, None).train_tokens
