@@ -111,7 +111,8 @@ def _document_files(root: Path) -> Found:
     if not found.files:
         raise DataError(
             f"CUSTOM_PATH={root} has no documents. These count: {' '.join(DOCUMENT_SUFFIXES)}, "
-            f"or where there are none: {' '.join(TEXT_SUFFIXES)}",
+            f"or where there are none: {' '.join(TEXT_SUFFIXES)}. "
+            + ("; ".join(left_out_lines(root, found)) or "It is empty."),
             CORRUPT,
         )
     return found

@@ -225,6 +225,14 @@ DATA = (
         "test_json_that_is_not_named_so_is_no_text",
     ),
     Mutant(
+        mechanism="preparing: what others have in the place is not replaced",
+        defect="whatever bears the names goes",
+        file=BUILD,
+        original="if not is_ours(folder):",
+        replacement="if False:",
+        test="tests/gpt2/datasets/test_build.py::test_what_somebody_else_has_there_is_not_replaced",
+    ),
+    Mutant(
         mechanism="deleting: only a name of ours is ours",
         defect="all that lies in our folder goes",
         file="lib/made.py",
