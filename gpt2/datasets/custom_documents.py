@@ -16,7 +16,7 @@ from typing import Any
 from gpt2.datasets.amount import parse_tokens, write_tokens
 from gpt2.datasets.corpus import Request, Stream
 from gpt2.datasets.download import Progress, fetch
-from gpt2.datasets.errors import CORRUPT, USAGE, DataError, reading_failed
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError, listed, reading_failed, shown
 from gpt2.datasets.files import DOCUMENT_SUFFIXES, FileDocuments, LocalFile, is_parquet
 from gpt2.datasets.folders import TEXT_SUFFIXES, Found, has_suffix, left_out_lines, look
 from gpt2.datasets.hub import held_out_tokens
@@ -136,7 +136,8 @@ def _read_as(paths: list[Path]) -> list[str]:
                 USAGE,
             )
         kinds.setdefault(kind, []).append(path)
-    return [
+    empty = [shown(path.name) for path in paths if path.stat().st_size == 0]
+    return ([f"empty, so nothing of the text: {listed(empty)}"] if empty else []) + [
         f"reading as {kind}: {len(of_kind):,} files, "
         f"{sum(path.stat().st_size for path in of_kind):,} bytes"
         for kind, of_kind in kinds.items()

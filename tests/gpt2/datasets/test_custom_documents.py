@@ -67,6 +67,22 @@ def test_files_of_all_kinds_in_the_order_of_their_names(source):
     assert dataset.manifest.train.bytes == len(dataset.train)
 
 
+def test_no_file_goes_unsaid(source):
+    (source / "empty.jsonl").write_text("")
+    (source / ".part-0.parquet.crc").write_text("12")
+    (source / "rows.arrow").write_text("123")
+    told = []
+    prepared(source, told)
+    for sentence in (
+        "of another kind: README.md (14 bytes), rows.arrow (3 bytes)",
+        "hidden: .part-0.parquet.crc (2 bytes)",
+        "empty, so nothing of the text: empty.jsonl",
+        "reading as JSON: 2 files",
+        "reading as parquet: 2 files",
+    ):
+        assert any(sentence in line for line in told), sentence
+
+
 def test_a_budget_of_it(source):
     dataset = prepared(source, tokens="1K")
     assert (len(dataset.validation), len(dataset.train)) == (100, 900)
