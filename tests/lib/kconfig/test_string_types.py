@@ -57,8 +57,8 @@ def test_malformed_declarations_are_none(declaration):
             ["", "a\nb", "a\tb", "\x7f", "\u2028", "\udcff"],
         ),
         ("line or empty", ["", "a b"], ["\0"]),
-        ("path", ["a/b c", "/x", "~\\$", "https://x/y"], ["", "a'b", 'a"b', "a\nb", " a", "a`b"]),
-        ("path or empty", ["", "a"], ["'"]),
+        ("path", ["a/b c", "/x", "~\\$", "https://x/y", "a'b", 'a"b'], ["", "a\nb", " a", "a`b"]),
+        ("path or empty", ["", "a"], ["`"]),
         ("sweep", ["", "A=1"], []),
         (
             "integers in [1, 64]",
