@@ -75,9 +75,9 @@ def _texts(path: Path, start: int, key: str) -> Iterator[tuple[str, int]]:
     with _open(path) as file:
         head = file.read(HEAD_BYTES)
     check_head(path, head)
-    begin = head.removeprefix(UTF8_MARK).lstrip()
+    first_line = head.removeprefix(UTF8_MARK).lstrip().partition(b"\n")[0].rstrip()
     # A lone brace is how an object that goes over several lines begins.
-    if begin.startswith(b"[") or begin.partition(b"\n")[0].strip() == b"{":
+    if first_line.startswith(b"[") or first_line == b"{":
         yield from _of_whole(path, start, key)
         return
     with _open(path) as file:
@@ -85,9 +85,8 @@ def _texts(path: Path, start: int, key: str) -> Iterator[tuple[str, int]]:
         end = start
         for line in file:
             place = f"the line at byte {end}"
-            begin = len(UTF8_MARK) if end == 0 and line.startswith(UTF8_MARK) else 0
+            content = line.removeprefix(UTF8_MARK) if end == 0 else line
             end += len(line)
-            content = line[begin:]
             text = _text(path, place, _parsed(path, place, content), key) if content.strip() else ""
             yield text, end
 

@@ -50,7 +50,7 @@ def _is_no_shard_of_others(path: Path) -> bool:
 
 
 def _is_lock_of_ours(path: Path) -> bool:
-    return path.name != LOCK_NAME or bool(read_holder(path.parent)) or path.stat().st_size == 0
+    return path.name != LOCK_NAME or bool(read_holder(path.parent)) or path.lstat().st_size == 0
 
 
 def _cached() -> tuple[str, ...]:
