@@ -219,8 +219,8 @@ DATA = (
         mechanism="documents: JSON by another name is refused",
         defect="its braces and keys are the text",
         file="gpt2/datasets/custom_documents.py",
-        original="elif is_json(_head(path)):",
-        replacement="elif False:",
+        original="if not has_suffix(path.name, DOCUMENT_SUFFIXES) and is_json(_head(path)):",
+        replacement="if False:",
         test="tests/gpt2/datasets/test_custom_documents.py::"
         "test_json_that_is_not_named_so_is_no_text",
     ),
