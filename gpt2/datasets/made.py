@@ -19,8 +19,12 @@ from lib.made import Made, made_at
 
 _NAMES = (MANIFEST_NAME, PROGRESS_NAME, STAMPS_NAME, *SHARD_PATTERNS)
 _PREPARED = (*_NAMES, *(f".{name}.tmp-*" for name in _NAMES))
-# Weights of INIT_FROM by their repository, and the scratch folders of readers that were killed.
-_OTHER_DOWNLOADS = ("openai-community/*/model.safetensors", "parquet-????????/*")
+# What is no text and lies there too: weights of INIT_FROM, the questions of HellaSwag, kernels that
+# were compiled, and the scratch folders of readers that were killed.
+_OTHERS = (
+    *("openai-community/*/model.safetensors", "hellaswag/hellaswag_val.jsonl"),
+    *("inductor/*", "parquet-????????/*"),
+)
 
 
 def made_below(data_dir: Path) -> list[Made]:
@@ -54,7 +58,7 @@ def _is_lock_of_ours(path: Path) -> bool:
 
 
 def _cached() -> tuple[str, ...]:
-    names = [GPT2_MERGES.mirror_path, TEXT.mirror_path, *_OTHER_DOWNLOADS]
+    names = [GPT2_MERGES.mirror_path, TEXT.mirror_path, *_OTHERS]
     for name, corpus in CORPORA.items():
         if isinstance(corpus, HubCorpus):
             published = corpus.published
