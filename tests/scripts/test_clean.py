@@ -29,7 +29,11 @@ def folders(tree, tmp_path, monkeypatch):
     monkeypatch.setattr(clean, "_config", lambda: Places())
     monkeypatch.delenv("YES", raising=False)
     run = RunDirectory(results / "runs" / f"a-run-{config.hash[:8]}")
-    for name in ("checkpoints/step-000600.pt", "checkpoints.attempt-1/final.pt", "metrics.jsonl"):
+    for name in (
+        *("checkpoints/step-000600.pt", "checkpoints.attempt-1/final.pt", "metrics.jsonl"),
+        *("hellaswag/lock", "hellaswag/final.json", "trackers/trackio/lock", "train.log.attempt-2"),
+        *("export-hf/README.md", "checkpoints/.step-000900.pt.tmp-7", "events.out.tfevents.1.vm.2"),
+    ):
         write(run.path / name)
     write(run.path / "wandb" / "run-1" / "files" / "output.log")
     write(run.path / ".config")
@@ -212,7 +216,8 @@ def test_a_run_in_use_stays(folders, monkeypatch):
     results, data = folders
     monkeypatch.setenv("YES", "1")
     (run,) = (results / "runs").iterdir()
-    for what, folder in (("results", run), ("data", data / "cache")):
+    places = [("results", run), ("results", run / "hellaswag"), ("data", data / "cache")]
+    for what, folder in places:
         with claim(folder), pytest.raises(ValueError, match="is in use"):
             clean.main([what])
     assert (run / "metrics.jsonl").is_file()
