@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpt2.datasets.made import made_below as data_below
-from lib.claims import is_held
+from lib.claims import LOCK_NAME, is_held
 from lib.cli import ROOT, guarded
 from lib.console import size
 from lib.current import config_file, load_configuration
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Nothing to delete: {folder} has nothing that was made here.")
         return 0
     for made in found:
-        if is_held(made.place):
+        # A link's own folder too; of a run also that of its trackers and questions.
+        folders = {made.place, *(path.parent for path in made.files if path.name == LOCK_NAME)}
+        if any(map(is_held, folders)):
             raise ValueError(f"{made.place} is in use. Stop that run first, or wait for it.")
     print(f"In {folder}:")
     for line in _described(folder, found):

@@ -20,12 +20,12 @@ _EXPORT = (
 )
 _RUN = (
     *(".config", "config.py", "run.json", "metrics.jsonl", "train.log", "heartbeat.json", "lock"),
-    *("summary.json", "gates.json", "latency.json", ".heartbeat.tmp", "hellaswag/*.json"),
+    *("summary.json", "gates.json", "latency.json", ".heartbeat.tmp", "hellaswag/*"),
     *(f"checkpoints/{name}" for name in _CHECKPOINTS),
     *(f"{folder}/{name}" for folder in ("export-hf", ".export-hf.partial") for name in _EXPORT),
     # Of the libraries of trackers, who name their files themselves.
     *("events.out.tfevents.*", "wandb/*", "trackers/*"),
-    *(".*.tmp-*", "checkpoints/.*.tmp-*", "hellaswag/.*.tmp-*"),
+    *(".*.tmp-*", "checkpoints/.*.tmp-*"),
 )
 # What an ended run left when it was computed again.
 _RUN_AND_ATTEMPTS = (

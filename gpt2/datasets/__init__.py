@@ -38,7 +38,7 @@ __all__ = [
     "TrainSampler",
     "ValidationWindows",
     "dataset_folder",
-    "forecast",
+    "forecast_of",
     "open_dataset",
     "prepare",
     "read_manifest",
@@ -72,7 +72,7 @@ def dataset_folder(
     return data_dir / _corpus(dataset).folder_name(request)
 
 
-def forecast(
+def forecast_of(
     dataset: str,
     data_dir: Path,
     custom_path: str | None,

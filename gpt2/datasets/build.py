@@ -12,12 +12,21 @@ from typing import NamedTuple
 from gpt2.datasets.corpus import Material, Stream
 from gpt2.datasets.documents import Documents, Pieces
 from gpt2.datasets.download import Progress
-from gpt2.datasets.errors import CORRUPT, DataError, writing_failed
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError, writing_failed
 from gpt2.datasets.feed import BEGINNING, Feed
 from gpt2.datasets.forecast import announce
 from gpt2.datasets.manifest import MANIFEST_NAME, Manifest, write_manifest
 from gpt2.datasets.meter import Meter
-from gpt2.datasets.resume import PROGRESS_NAME, State, load_state, save_state
+from gpt2.datasets.resume import (
+    PROGRESS_NAME,
+    SHARD_PATTERNS,
+    State,
+    is_ours,
+    load_state,
+    read_json,
+    save_state,
+    shard_files,
+)
 from gpt2.datasets.shards import SHARD_TOKENS, TOKEN, ShardWriter
 from gpt2.datasets.stamps import STAMPS_NAME
 from gpt2.datasets.tokenizers import Tokenizer
@@ -192,16 +201,26 @@ def tidy(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """An empty folder; without its manifest it counts as unprepared until the new one is there."""
+    """An empty folder; without its manifest it counts as unprepared until the new one is there.
+
+    Raises DataError where what would go was made by somebody else.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if not is_ours(folder):
+        theirs = [path for path in shard_files(folder) if path.stat().st_size]
+        theirs += [folder / MANIFEST_NAME] if read_json(folder / MANIFEST_NAME) else []
+        if theirs:
+            raise DataError(
+                f"{theirs[0]} was not made here, and a prepared dataset would take its place. Move "
+                "it away, or set DATA_DIR to another folder.",
+                USAGE,
+            )
     for name in (MANIFEST_NAME, PROGRESS_NAME, STAMPS_NAME):
         (folder / name).unlink(missing_ok=True)
     _sweep(folder)
 
 
-def _sweep(
-    folder: Path, patterns: Sequence[str] = ("train-*.bin", "validation-*.bin", ".*.tmp-*")
-) -> None:
+def _sweep(folder: Path, patterns: Sequence[str] = (*SHARD_PATTERNS, ".*.tmp-*")) -> None:
     """Remove what a preparation without a manifest left, and what a killed one did not rename."""
     for pattern in patterns:
         for path in folder.glob(pattern):

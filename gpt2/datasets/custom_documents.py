@@ -16,7 +16,7 @@ from typing import Any
 from gpt2.datasets.amount import parse_tokens, write_tokens
 from gpt2.datasets.corpus import Request, Stream
 from gpt2.datasets.download import Progress, fetch
-from gpt2.datasets.errors import CORRUPT, USAGE, DataError, reading_failed
+from gpt2.datasets.errors import CORRUPT, USAGE, DataError, listed, reading_failed, shown
 from gpt2.datasets.files import DOCUMENT_SUFFIXES, FileDocuments, LocalFile, is_parquet
 from gpt2.datasets.folders import TEXT_SUFFIXES, Found, has_suffix, left_out_lines, look
 from gpt2.datasets.hub import held_out_tokens
@@ -90,7 +90,9 @@ def documents_digest(root: Path, with_times: bool = False) -> str:
             facts = path.stat()
         except OSError as error:
             raise reading_failed(error, path) from error
-        lines.append(f"{facts.st_size} {facts.st_mtime_ns if with_times else ''} {name}\n")
+        # As what a file is read decides about its text as its bytes do.
+        time = facts.st_mtime_ns if with_times else ""
+        lines.append(f"{_kind(path)} {facts.st_size} {time} {name}\n")
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
@@ -111,35 +113,42 @@ def _document_files(root: Path) -> Found:
     if not found.files:
         raise DataError(
             f"CUSTOM_PATH={root} has no documents. These count: {' '.join(DOCUMENT_SUFFIXES)}, "
-            f"or where there are none: {' '.join(TEXT_SUFFIXES)}",
+            f"or where there are none: {' '.join(TEXT_SUFFIXES)}. "
+            + ("; ".join(left_out_lines(root, found)) or "It is empty."),
             CORRUPT,
         )
     return found
 
 
+def _kind(path: Path) -> str:
+    """As what a file is read, by its name."""
+    if is_parquet(path):
+        return "parquet"
+    is_lines = has_suffix(path.name, LINE_SUFFIXES)
+    return "JSON" if is_lines else "UTF-8 text, a document a file"
+
+
 def _read_as(paths: list[Path]) -> list[str]:
-    """A sentence for each kind of file. Raises DataError for JSON that no suffix calls so: its
-    braces and keys would be the text."""
-    kinds: dict[str, list[Path]] = {}
+    """A sentence for each kind of file, and for empty ones. Raises DataError for JSON that no
+    suffix calls so: its braces and keys would be the text."""
+    sizes: dict[str, list[int]] = {}
+    empty = []
     for path in paths:
-        kind = "UTF-8 text, a document a file"
-        if is_parquet(path):
-            kind = "parquet"
-        elif has_suffix(path.name, LINE_SUFFIXES):
-            kind = "JSON"
-        elif is_json(_head(path)):
+        if not has_suffix(path.name, DOCUMENT_SUFFIXES) and is_json(_head(path)):
             raise DataError(
                 f"{path} begins like JSON and is not named so. Rename it to "
                 f"{path.with_suffix('.jsonl').name} to read the texts in it, or leave "
                 "CUSTOM_DOCUMENTS out to train on the JSON itself.",
                 USAGE,
             )
-        kinds.setdefault(kind, []).append(path)
-    return [
-        f"reading as {kind}: {len(of_kind):,} files, "
-        f"{sum(path.stat().st_size for path in of_kind):,} bytes"
-        for kind, of_kind in kinds.items()
+        size = path.stat().st_size
+        sizes.setdefault(_kind(path), []).append(size)
+        empty += [] if size else [shown(path.name)]
+    lines = [
+        f"reading as {kind}: {len(of_kind):,} files, {sum(of_kind):,} bytes"
+        for kind, of_kind in sizes.items()
     ]
+    return lines + ([f"empty, so nothing of the text: {listed(empty)}"] if empty else [])
 
 
 def _head(path: Path) -> bytes:

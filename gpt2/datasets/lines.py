@@ -1,8 +1,8 @@
-"""Texts of JSON: one object a line, or one array of objects; plain or compressed.
+"""Texts of JSON: one object a line, one array of objects, or one object; plain or compressed.
 
 A position is bytes of whole lines, or elements of the array. In a compressed file bytes are counted
 after decompression, and taking a position up again decompresses what comes before it, which costs
-a hundredth of tokenising it. An array is held in memory as a whole.
+a hundredth of tokenising it. An array, or an object over several lines, is held in memory whole.
 """
 
 import gzip
@@ -75,26 +75,28 @@ def _texts(path: Path, start: int, key: str) -> Iterator[tuple[str, int]]:
     with _open(path) as file:
         head = file.read(HEAD_BYTES)
     check_head(path, head)
-    if head.removeprefix(UTF8_MARK).lstrip().startswith(b"["):
-        yield from _of_array(path, start, key)
+    first_line = head.removeprefix(UTF8_MARK).lstrip().partition(b"\n")[0].rstrip()
+    # A lone brace is how an object that goes over several lines begins.
+    if first_line.startswith(b"[") or first_line == b"{":
+        yield from _of_whole(path, start, key)
         return
     with _open(path) as file:
         _skip(file, start)
         end = start
         for line in file:
             place = f"the line at byte {end}"
-            begin = len(UTF8_MARK) if end == 0 and line.startswith(UTF8_MARK) else 0
+            content = line.removeprefix(UTF8_MARK) if end == 0 else line
             end += len(line)
-            content = line[begin:]
             text = _text(path, place, _parsed(path, place, content), key) if content.strip() else ""
             yield text, end
 
 
-def _of_array(path: Path, start: int, key: str) -> Iterator[tuple[str, int]]:
+def _of_whole(path: Path, start: int, key: str) -> Iterator[tuple[str, int]]:
     with _open(path) as file:
-        elements = _parsed(path, "byte 0", file.read().removeprefix(UTF8_MARK))
+        value = _parsed(path, "byte 0", file.read().removeprefix(UTF8_MARK))
+    elements = [value] if isinstance(value, _Object) else value
     for number, element in enumerate(elements[start:], start):
-        yield _text(path, f"element {number} of its array", element, key), number + 1
+        yield _text(path, f"element {number} of what it holds", element, key), number + 1
 
 
 def _parsed(path: Path, place: str, text: bytes) -> Any:

@@ -182,7 +182,7 @@ def hub_files(repository: str, revision: str, folder: str) -> list[Remote]:
             if entry["type"] == "file" and "lfs" in entry:
                 large = entry["lfs"]
                 found.append(_checked(entry["path"], large["size"], large["oid"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{url} did not answer with a list of files ({type(error).__name__}). Set DATA_MIRROR "
             "to a folder or address with the files.",

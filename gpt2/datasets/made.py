@@ -5,25 +5,26 @@ its dataset; a folder that somebody copied under another name is theirs. The cac
 others call folders so, so only downloads under the names that we give them are ours.
 """
 
-import json
 from pathlib import Path
 
 from gpt2.datasets import CORPORA
 from gpt2.datasets.hub import HubCorpus
 from gpt2.datasets.manifest import MANIFEST_NAME
-from gpt2.datasets.resume import PROGRESS_NAME
+from gpt2.datasets.resume import PROGRESS_NAME, SHARD_PATTERNS, is_ours, is_shard, read_json
 from gpt2.datasets.shakespeare import TEXT
-from gpt2.datasets.shards import MAGIC
 from gpt2.datasets.stamps import STAMPS_NAME
 from gpt2.datasets.tokenizers import GPT2_MERGES
 from lib.claims import LOCK_NAME, read_holder
 from lib.made import Made, made_at
 
-_SHARDS = ("train-?????.bin", "validation-?????.bin")
-_NAMES = (MANIFEST_NAME, PROGRESS_NAME, STAMPS_NAME, *_SHARDS)
+_NAMES = (MANIFEST_NAME, PROGRESS_NAME, STAMPS_NAME, *SHARD_PATTERNS)
 _PREPARED = (*_NAMES, *(f".{name}.tmp-*" for name in _NAMES))
-# Weights of INIT_FROM by their repository, and the scratch folders of readers that were killed.
-_OTHER_DOWNLOADS = ("openai-community/*/model.safetensors", "parquet-????????/*")
+# What is no text and lies there too: weights of INIT_FROM, the questions of HellaSwag, kernels that
+# were compiled, and the scratch folders of readers that were killed.
+_OTHERS = (
+    *("openai-community/*/model.safetensors", "hellaswag/hellaswag_val.jsonl"),
+    *("inductor/*", "parquet-????????/*"),
+)
 
 
 def made_below(data_dir: Path) -> list[Made]:
@@ -38,52 +39,29 @@ def _made(path: Path) -> Made | None:
     if path.name == "cache":
         target = made_at(path.resolve(), _cached(), _is_lock_of_ours)
         return made_at(path, _cached(), _is_lock_of_ours) if target.files else None
-    return made_at(path, _PREPARED, _is_whole_or_ours) if _is_prepared(path) else None
+    return made_at(path, _PREPARED, _is_no_shard_of_others) if _is_prepared(path) else None
 
 
 def _is_prepared(folder: Path) -> bool:
-    """Whether this is a dataset of ours, whole or begun, under the name that we gave it."""
-    manifest = _json(folder / MANIFEST_NAME)
-    if manifest is not None and {"schema", "tokenizer", "splits"} <= manifest.keys():
-        dataset = str(manifest.get("dataset"))
-        return folder.name == dataset or folder.name.startswith(f"{dataset}-")
-    progress = _json(folder / PROGRESS_NAME)
-    if progress is not None and {"schema", "identity", "place"} <= progress.keys():
-        return True
-    return any(_begins_as_ours(shard) for pattern in _SHARDS for shard in folder.glob(pattern))
+    """Whether this is a dataset of ours under the name that we gave it."""
+    manifest = read_json(folder / MANIFEST_NAME)
+    name = str(manifest.get("dataset", folder.name))
+    return is_ours(folder) and (folder.name == name or folder.name.startswith(f"{name}-"))
 
 
-def _is_whole_or_ours(path: Path) -> bool:
-    """Others may have files with the names of our shards."""
-    is_shard = path.suffix == ".bin" and not path.is_symlink()
-    return not is_shard or _begins_as_ours(path)
-
-
-def _begins_as_ours(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
+def _is_no_shard_of_others(path: Path) -> bool:
+    return path.suffix != ".bin" or path.is_symlink() or is_shard(path)
 
 
 def _is_lock_of_ours(path: Path) -> bool:
-    return path.name != LOCK_NAME or bool(read_holder(path.parent)) or path.stat().st_size == 0
+    return path.name != LOCK_NAME or bool(read_holder(path.parent)) or path.lstat().st_size == 0
 
 
 def _cached() -> tuple[str, ...]:
-    names = [GPT2_MERGES.mirror_path, TEXT.mirror_path, *_OTHER_DOWNLOADS]
+    names = [GPT2_MERGES.mirror_path, TEXT.mirror_path, *_OTHERS]
     for name, corpus in CORPORA.items():
         if isinstance(corpus, HubCorpus):
             published = corpus.published
             splits = (published.train, published.validation)
             names += [f"{name}/{pattern}" for pattern in splits if pattern is not None]
     return (LOCK_NAME, *names, *(f"{name}.part" for name in names))
-
-
-def _json(path: Path) -> dict[str, object] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

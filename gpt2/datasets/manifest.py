@@ -109,7 +109,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     except OSError as error:
         raise reading_failed(error, path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, f"is not JSON ({error})") from error
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise _damaged(path, f"is not a manifest of schema {SCHEMA}")

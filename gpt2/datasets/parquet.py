@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 128
 
+# By their names in pyarrow.types.
+_TEXTS = ("string", "large_string", "string_view")
+_BYTES = ("binary", "large_binary", "binary_view")
+
 
 def reader_version() -> str:
     """The version of what gives positions: another version may not understand them.
@@ -128,12 +132,16 @@ def _invalid(path: Path, column: str, error: UnicodeDecodeError) -> DataError:
 
 
 def _stream(path: Path, column: str, scratch: str) -> "IterableDataset":
-    stream = _datasets().load_dataset(
+    datasets = _datasets()
+    stream = datasets.load_dataset(
         "parquet",
         # The name is a pattern to `datasets`.
         data_files={"train": [glob.escape(str(path.absolute()))]},
         split="train",
         columns=[column],
+        # Told rather than looked up: it knows no maps and no extension types, and would refuse a
+        # file for a column that nobody asks for.
+        features=datasets.Features({column: datasets.Value(_read_as(path, column))}),
         streaming=True,
         cache_dir=scratch,
     )
@@ -171,8 +179,21 @@ def _is_text(kind: Any) -> bool:
 
     if types.is_dictionary(kind):
         return _is_text(kind.value_type)
-    tests = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view")
-    return any(getattr(types, f"is_{name}")(kind) for name in tests)
+    return any(getattr(types, f"is_{name}")(kind) for name in (*_TEXTS, *_BYTES))
+
+
+def _read_as(path: Path, column: str) -> str:
+    """The layout in which texts come: their own where it is the common one."""
+    import pyarrow.parquet
+    from pyarrow import types
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        kind = file.schema_arrow.field(column).type
+    if types.is_string(kind):
+        return "string"
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    is_bytes = any(getattr(types, f"is_{name}")(kind) for name in _BYTES)
+    return "large_binary" if is_bytes else "large_string"
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -12,11 +12,12 @@ from typing import Any
 
 from gpt2.datasets.errors import DataError
 from gpt2.datasets.feed import BEGINNING, Place
-from gpt2.datasets.manifest import Shard, Split, parse_split
-from gpt2.datasets.shards import open_shard
+from gpt2.datasets.manifest import MANIFEST_NAME, Shard, Split, parse_split
+from gpt2.datasets.shards import MAGIC, open_shard
 from lib.files import write_atomic
 
 PROGRESS_NAME = "progress.json"
+SHARD_PATTERNS = ("train-?????.bin", "validation-?????.bin")
 # Of 1 the place may be wrong: behind two interruptions of one parquet file it was its beginning.
 SCHEMA = 2
 
@@ -73,9 +74,43 @@ def load_state(folder: Path, identity: dict[str, Any]) -> State | None:
             *state.shards,
         ]:
             open_shard(folder / shard.file, shard)
-    except (OSError, ValueError, KeyError, TypeError, DataError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, DataError):
         return None
     return state
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder has a preparation of ours, whole or begun: a mark in its files tells, since
+    other programs call theirs so as well."""
+    manifest, progress = read_json(folder / MANIFEST_NAME), read_json(folder / PROGRESS_NAME)
+    return (
+        {"schema", "tokenizer", "splits"} <= manifest.keys()
+        or {"schema", "identity", "place"} <= progress.keys()
+        or any(map(is_shard, shard_files(folder)))
+    )
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """Those that are called as our shards are."""
+    return sorted(path for name in SHARD_PATTERNS for path in folder.glob(name))
+
+
+def is_shard(path: Path) -> bool:
+    """Whether it begins as a shard of ours does."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Empty for what is not there, or no JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def identity_hash(identity: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ class Stamps:
     def __init__(self, folder: Path) -> None:
         self._path = folder / STAMPS_NAME
         self._stamps: dict[str, list[int | str]] = {}
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             stamps = json.loads(self._path.read_text(encoding="utf-8"))
             if isinstance(stamps, dict):
                 self._stamps = stamps

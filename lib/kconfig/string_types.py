@@ -6,7 +6,7 @@ string with a prompt declares one of
     Type: float in (0, 10]       interval; ( ) open, [ ] closed end, `inf` at an open end
     Type: name                   [A-Za-z0-9][A-Za-z0-9._+-]*        (or `name or empty`)
     Type: line                   one line of any characters                 (or `line or empty`)
-    Type: path                   one line, no quotes, no control characters  (or `path or empty`);
+    Type: path                   the same without a backtick or blanks at its ends  (or empty);
                                  `~` and `~name` at its beginning are home folders
     Type: integers in [1, 64]    one or more whole numbers, `1,8,32`, each once; closed ends
     Type: sweep                  empty, or `SYMBOL=v1,v2,...;SYMBOL2=...`
@@ -29,7 +29,7 @@ _INTEGERS = re.compile(r"integers in \[([0-9]+), ([0-9]+)\]")
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
 # Categories of Unicode: control characters, halves of pairs, and what ends a line or a paragraph.
 _NOT_IN_LINE = {"Cc", "Cs", "Zl", "Zp"}
-_NOT_IN_PATH = re.compile(r"[\x00-\x1f\x7f\"'`]")
+_NOT_IN_PATH = re.compile(r"[\x00-\x1f\x7f`]")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class StringType:
         if self.base == "line" and not _NOT_IN_LINE.isdisjoint(map(unicodedata.category, text)):
             return "is not one line of text (no control characters)"
         if self.base == "path" and (_NOT_IN_PATH.search(text) or text != text.strip()):
-            return "is no path (one line, no quotes, no spaces at its ends)"
+            return "is no path (one line, no backticks, no spaces at its ends)"
         if self.base == "path":
             try:
                 expand_home(text)

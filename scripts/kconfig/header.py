@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from gpt2.budget import tokens_per_step, total_steps
 from gpt2.dataset_choice import data_arguments
-from gpt2.datasets import forecast
+from gpt2.datasets import forecast_of
 from gpt2.datasets.amount import parse_tokens
 from gpt2.datasets.forecast import gigabytes
 from lib.arms import run_settings
@@ -37,8 +37,8 @@ class Facts:
     step_tokens: set[int]
     run_tokens: set[int]
     """Empty where a run is counted in epochs of a text that nobody knows yet."""
-    train_tokens: int | None
-    dataset_tokens: int
+    train_tokens: set[int]
+    dataset_tokens: set[int]
     """What DATASET_TOKENS says; 0 is all there are."""
     epochs: set[float]
     download_bytes: int
@@ -57,23 +57,29 @@ def facts(configuration: Configuration) -> Facts:
     """Raises ValueError for a configuration that makes no runs."""
     runs = expand(configuration).runs
     settings = [run_settings(run.configuration.typed()) for run in runs]
-    known = forecast(**data_arguments(settings[0]))
-    steps = {total_steps(one, known.train_tokens) for one in settings}
-    tokens = {
-        count * tokens_per_step(one)
-        for one in settings
-        if (count := total_steps(one, known.train_tokens)) is not None
-    }
+    # Runs may differ in their data: each is counted on its own, and each text is fetched once.
+    data = [data_arguments(one) for one in settings]
+    known = [forecast_of(**one) for one in data]
+    lengths = [
+        (total_steps(one, text.train_tokens), tokens_per_step(one), text.train_tokens)
+        for one, text in zip(settings, known, strict=True)
+    ]
     return Facts(
         arms=[run.arm for run in runs],
-        steps={count for count in steps if count is not None},
+        steps={steps for steps, _, _ in lengths if steps is not None},
         context={one["BLOCK_SIZE"] for one in settings},
-        step_tokens={tokens_per_step(one) for one in settings},
-        run_tokens=tokens,
-        train_tokens=known.train_tokens,
-        dataset_tokens=parse_tokens(settings[0]["DATASET_TOKENS"] or "0"),
-        epochs={number / known.train_tokens for number in tokens} if known.train_tokens else set(),
-        download_bytes=known.download_bytes,
+        step_tokens={tokens for _, tokens, _ in lengths},
+        run_tokens={steps * tokens for steps, tokens, _ in lengths if steps is not None},
+        train_tokens={text.train_tokens for text in known if text.train_tokens is not None},
+        dataset_tokens={parse_tokens(one["DATASET_TOKENS"] or "0") for one in settings},
+        epochs={
+            steps * tokens / train
+            for steps, tokens, train in lengths
+            if steps is not None and train is not None
+        },
+        download_bytes=sum(
+            {str(one): text.download_bytes for one, text in zip(data, known, strict=True)}.values()
+        ),
     )
 
 
@@ -101,7 +107,7 @@ def complaints(header: Sequence[str], known: Facts) -> list[tuple[int, str, str]
 
 def _contradicted(text: str, known: Facts) -> Iterator[tuple[str, str]]:
     """Claims in words that the plan does not bear out, with what it says."""
-    tokens = {known.train_tokens or 0, known.dataset_tokens}
+    tokens = known.train_tokens | known.dataset_tokens
     tokens |= known.context | known.step_tokens | known.run_tokens
     for match in re.finditer(
         r"([0-9][0-9.,]*) ?([KMB]?| thousand| million| billion) (?:tokens|to train)\b", text

@@ -227,10 +227,18 @@ DATA = (
         mechanism="documents: JSON by another name is refused",
         defect="its braces and keys are the text",
         file="gpt2/datasets/custom_documents.py",
-        original="elif is_json(_head(path)):",
-        replacement="elif False:",
+        original="if not has_suffix(path.name, DOCUMENT_SUFFIXES) and is_json(_head(path)):",
+        replacement="if False:",
         test="tests/gpt2/datasets/test_custom_documents.py::"
         "test_json_that_is_not_named_so_is_no_text",
+    ),
+    Mutant(
+        mechanism="preparing: what others have in the place is not replaced",
+        defect="whatever bears the names goes",
+        file=BUILD,
+        original="if not is_ours(folder):",
+        replacement="if False:",
+        test="tests/gpt2/datasets/test_build.py::test_what_somebody_else_has_there_is_not_replaced",
     ),
     Mutant(
         mechanism="deleting: only a name of ours is ours",

@@ -5,7 +5,12 @@ import shutil
 
 import pytest
 
-from gpt2.datasets import prepare
+from gpt2.datasets import CORPORA, prepare
+from gpt2.datasets.hub import HubCorpus
+from gpt2.datasets.shakespeare import TEXT
+from gpt2.datasets.tokenizers import GPT2_MERGES
+from gpt2.exchange.published import PUBLISHED
+from gpt2.questions.hellaswag import VALIDATION
 from lib.claims import claim
 from lib.kconfig import render_config_py
 from lib.runs import RunDirectory
@@ -24,7 +29,11 @@ def folders(tree, tmp_path, monkeypatch):
     monkeypatch.setattr(clean, "_config", lambda: Places())
     monkeypatch.delenv("YES", raising=False)
     run = RunDirectory(results / "runs" / f"a-run-{config.hash[:8]}")
-    for name in ("checkpoints/step-000600.pt", "checkpoints.attempt-1/final.pt", "metrics.jsonl"):
+    for name in (
+        *("checkpoints/step-000600.pt", "checkpoints.attempt-1/final.pt", "metrics.jsonl"),
+        *("hellaswag/lock", "hellaswag/final.json", "trackers/trackio/lock", "train.log.attempt-2"),
+        *("export-hf/README.md", "checkpoints/.step-000900.pt.tmp-7", "events.out.tfevents.1.vm.2"),
+    ):
         write(run.path / name)
     write(run.path / "wandb" / "run-1" / "files" / "output.log")
     write(run.path / ".config")
@@ -182,11 +191,33 @@ def test_a_copy_under_another_name_is_not_ours(folders, monkeypatch):
     assert {path.split("/")[0] for path in below(data)} == {"my-backup"}
 
 
+def test_every_download_of_ours_is_known(tmp_path, monkeypatch, folders):
+    """A new one must be told to gpt2/datasets/made.py."""
+    _, data = folders
+    published = [
+        f"{corpus_name}/{remote.path}"
+        for corpus_name, corpus in CORPORA.items()
+        if isinstance(corpus, HubCorpus)
+        for remote in corpus.published.files
+    ]
+    weights = [f"{entry.repository}/model.safetensors" for entry in PUBLISHED.values()]
+    resources = [GPT2_MERGES, TEXT, VALIDATION]
+    for name in (*published, *weights, *(resource.mirror_path for resource in resources)):
+        write(data / "cache" / name)
+        write(data / "cache" / f"{name}.part")
+    for name in ("inductor/ab/cab.py", "parquet-x1_y2z3a/downloads/x"):
+        write(data / "cache" / name)
+    monkeypatch.setenv("YES", "1")
+    assert clean.main(["data"]) == 0
+    assert below(data) == set()
+
+
 def test_a_run_in_use_stays(folders, monkeypatch):
     results, data = folders
     monkeypatch.setenv("YES", "1")
     (run,) = (results / "runs").iterdir()
-    for what, folder in (("results", run), ("data", data / "cache")):
+    places = [("results", run), ("results", run / "hellaswag"), ("data", data / "cache")]
+    for what, folder in places:
         with claim(folder), pytest.raises(ValueError, match="is in use"):
             clean.main([what])
     assert (run / "metrics.jsonl").is_file()

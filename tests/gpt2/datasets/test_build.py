@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from gpt2.datasets import build as building
 from gpt2.datasets.build import build_dataset, split_pieces
 from gpt2.datasets.corpus import Material
-from gpt2.datasets.errors import CORRUPT, IO, DataError
+from gpt2.datasets.errors import CORRUPT, IO, USAGE, DataError
 from gpt2.datasets.manifest import TokenizerInfo, read_manifest
 from gpt2.datasets.shards import open_dataset, verify
 from gpt2.datasets.tokenizers import ByteTokenizer, CharacterTokenizer
@@ -112,3 +112,22 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path):
 def test_a_path_with_spaces_and_other_letters(tmp_path):
     folder = tmp_path / "my data \u00e9\u4f60" / ("long" * 50)
     assert len(made(folder, ["some text " * 10]).train) == 90
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("manifest.json", b'{"name": "a browser extension"}'), ("train-00000.bin", b"llm.c's own")],
+)
+def test_what_somebody_else_has_there_is_not_replaced(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name} was not made here") as caught:
+        made(tmp_path, ["some text"])
+    assert caught.value.exit_status == USAGE
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, content)]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "train-00000.bin"])
+def test_what_is_ours_and_torn_is_made_anew(tmp_path, name):
+    made(tmp_path, ["some text " * 9])
+    (tmp_path / name).write_bytes(b"\0" * 7)
+    assert bytes(everything(made(tmp_path, ["other" * 20]).train)) == b"other" * 18

@@ -7,10 +7,14 @@ import os
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpt2.datasets import dataset_folder, open_dataset, prepare, verify
 from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError
 from gpt2.datasets.parquet import text_bytes
+from lib.kconfig import override_layer, read_config_py, render_config_py
+from lib.kconfig.store import read_config, save_config
 
 
 @pytest.fixture
@@ -61,6 +65,22 @@ def test_files_of_all_kinds_in_the_order_of_their_names(source):
     size += (source / "a.jsonl.gz").stat().st_size
     assert len(dataset.validation) == size // 10
     assert dataset.manifest.train.bytes == len(dataset.train)
+
+
+def test_no_file_goes_unsaid(source):
+    (source / "empty.jsonl").write_text("")
+    (source / ".part-0.parquet.crc").write_text("12")
+    (source / "rows.arrow").write_text("123")
+    told = []
+    prepared(source, told)
+    for sentence in (
+        "of another kind: README.md (14 bytes), rows.arrow (3 bytes)",
+        "hidden: .part-0.parquet.crc (2 bytes)",
+        "empty, so nothing of the text: empty.jsonl",
+        "reading as JSON: 2 files",
+        "reading as parquet: 2 files",
+    ):
+        assert any(sentence in line for line in told), sentence
 
 
 def test_a_budget_of_it(source):
@@ -182,3 +202,20 @@ def test_what_makes_another_text_makes_another_folder(source):
         name("gpt2", **(streamed | {"tokens": "1M"})),
     }
     assert len(names) == 5
+
+
+@settings(max_examples=25)
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=20))
+def test_any_line_comes_back_from_every_file(tmp_path_factory, tree, text):
+    """A column of a data set bears whatever name its maker gave it."""
+    chosen = [("DATASET", "custom"), ("CUSTOM_DOCUMENTS", "y"), ("CUSTOM_TEXT_COLUMN", text)]
+    configuration = tree.resolve([override_layer(chosen)])
+    folder = tmp_path_factory.mktemp("line")
+    save_config(folder / ".config", configuration, None)
+    (folder / "config.py").write_text(render_config_py(configuration.typed(), []))
+    configs = (
+        configuration.typed(),
+        tree.resolve([read_config(folder / ".config")]).typed(),
+        read_config_py(folder / "config.py"),
+    )
+    assert [config["CUSTOM_TEXT_COLUMN"] for config in configs] == [text] * 3

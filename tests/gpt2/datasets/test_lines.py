@@ -40,7 +40,16 @@ def test_an_array_without_objects_has_no_texts(tmp_path):
     path.write_text("[]")
     assert texts_of(read_lines(path, None, "text")) == []
     path.write_text('[{"text": "a"}, "b"]')
-    with pytest.raises(DataError, match="no text in element 1 of its array; it has no keys"):
+    with pytest.raises(DataError, match="no text in element 1 of what it holds; it has no keys"):
+        list(read_lines(path, None, "text"))
+
+
+def test_an_object_over_several_lines(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"id": 1, "text": "a\nb"}, indent=1))
+    check_positions(lambda place: read_lines(path, place, "text"), ["a\nb"])
+    path.write_text(json.dumps({"text": "a"}, indent=1) * 2)
+    with pytest.raises(DataError, match="at byte 0: it is not JSON"):
         list(read_lines(path, None, "text"))
 
 

@@ -97,7 +97,10 @@ def spoilt(kind):
     return values.dictionary_encode() if kind == "dictionary" else values.cast(kind)
 
 
-@pytest.mark.parametrize("kind", ["string", "large_string", "binary", "dictionary"])
+KINDS = ["string", "large_string", "string_view", "binary", "dictionary"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_resumed", [False, True])
 def test_a_text_that_is_no_utf_8_is_named_with_its_row(tmp_path, kind, is_resumed):
     path = write_parquet(tmp_path / "part-1.parquet", spoilt(kind), 100)
@@ -110,6 +113,23 @@ def test_a_text_that_is_no_utf_8_is_named_with_its_row(tmp_path, kind, is_resume
         list(read_parquet(path, position, "text", tmp_path))
     assert caught.value.exit_status == CORRUPT
     assert "of its column text: invalid start byte 0xff at byte 1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pyarrow.array([[("a", 1)]] * 9, pyarrow.map_(pyarrow.string(), pyarrow.int64())),
+        pyarrow.array([b"0" * 16] * 9, pyarrow.uuid()),
+        pyarrow.array([{"x": {"y": [1]}}] * 9),
+        pyarrow.nulls(9),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_what_lies_beside_the_text_may_be_of_any_type(tmp_path, beside):
+    path = tmp_path / "a.parquet"
+    table = pyarrow.Table.from_arrays([beside, pyarrow.array(["a"] * 9)], names=["b", "text"])
+    pyarrow.parquet.write_table(table, path)
+    assert texts_of(read_parquet(path, None, "text", tmp_path)) == ["a"] * 9
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path):

@@ -44,7 +44,7 @@ def test_what_fits_is_planned_and_may_then_go(command, one_run, tmp_path):
         ("gpt2-medium", 2, "Set MODEL=gpt2-medium VOCAB_MULTIPLE=1."),
         ("nowhere", 66, "nowhere is not a folder. Name a folder that transformers saved"),
         ("model", 2, 'describes ["BertModel"]. Only GPT2LMHeadModel and LlamaForCausalLM'),
-        ("model' x", 2, "is no path"),
+        ("model` x", 2, "is no path"),
     ],
 )
 def test_what_cannot_fit_is_a_sentence_and_nothing_is_written(

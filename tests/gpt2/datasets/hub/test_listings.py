@@ -6,6 +6,8 @@ import os
 import pytest
 
 from gpt2.datasets.errors import CORRUPT, MISSING, USAGE, DataError
+from gpt2.datasets.listing import Remote, resource_of
+from gpt2.datasets.tinystories import TINYSTORIES
 from tests.gpt2.datasets.hub.corpus import NAMES, refused
 
 
@@ -90,3 +92,11 @@ def test_a_token_in_the_home_folder_is_read(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", "hf_env")
     assert authorization() == "Bearer hf_env"
     assert os.environ["HF_TOKEN"] == "hf_env"
+
+
+def test_a_reference_with_slashes_is_one_part_of_the_address():
+    """As the Hub wants it for what it converted itself."""
+    remote = Remote("data/a b.parquet", 1, "0" * 64)
+    published = TINYSTORIES.published
+    resource = resource_of(remote, published, "tinystories", "refs/convert/parquet", "")
+    assert resource.url.endswith("/resolve/refs%2Fconvert%2Fparquet/data/a%20b.parquet")
