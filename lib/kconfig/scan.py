@@ -25,7 +25,7 @@ GENERATED_HEADER = "bitterbench configuration, generated; edit with `make menuco
 ORIGIN_PREFIX = "# from: "
 
 # A whole `.config` has a line for everything. These comments at its top tell which of the lines
-# somebody asked for, and what the lines were when it was written (minimal.py writes them).
+# somebody asked for, and what the lines were when it was written (text.py writes them).
 ASKED_PREFIX = "# asked for: "
 WRITTEN_PREFIX = "# as written: "
 
