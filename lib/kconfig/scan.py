@@ -71,7 +71,8 @@ class Layer:
 
     `origin` is what the file's own header says it was made from ("NAME+fragment"), or None;
     `asked` what it says was asked for when it was written, None where it does not say;
-    `is_as_written` whether its lines are still those that were written then.
+    `is_as_written` whether its lines are still those that were written then;
+    `is_generated` whether it has the header of a `.config` that we write.
     """
 
     label: str
