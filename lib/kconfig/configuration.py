@@ -7,12 +7,11 @@ from lib.kconfig.config import Config, Typed
 from lib.kconfig.errors import Problem
 from lib.kconfig.interpret import Request
 from lib.kconfig.layers import Resolution, is_honoured
-from lib.kconfig.minimal import minimal_text
 from lib.kconfig.overrides import override_layer
 from lib.kconfig.resolve import resolve
 from lib.kconfig.state import State, Value
 from lib.kconfig.sweep import parse_sweep, parse_variations
-from lib.kconfig.text import config_text, file_text
+from lib.kconfig.text import config_text, file_text, minimal_text
 
 if TYPE_CHECKING:
     from lib.kconfig.tree import Tree

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 from lib.files import write_atomic
 from lib.kconfig import backend
 from lib.kconfig.errors import ConfigError
-from lib.kconfig.minimal import minimal_text
 from lib.kconfig.scan import Layer, read_layer, scan_text
 from lib.kconfig.store import header_lines, read_config, save_text
-from lib.kconfig.text import config_text, file_text
+from lib.kconfig.text import config_text, file_text, minimal_text
 from lib.kconfig.tree import Tree
 
 if TYPE_CHECKING:

@@ -86,19 +86,33 @@ def _freed(
     wishes = {symbol: wish for symbol, wish in requests.items() if symbol not in group.members}
     for member in implied:
         wishes[member] = replace(asked[0], name=member, value="y")
+    if _costs_a_wish(tree, below, layer, wishes, laid, [wish.name for wish in asked]):
+        return lay_over(tree, below, layer, requests)
     freed = lay_over(tree, below, layer, wishes)
-    lost = [
-        symbol
-        for symbol, ended in laid.honoured.items()
-        if ended is None and symbol not in group.members and freed.honoured.get(symbol) is not None
-    ]
-    if lost or any(freed.honoured.get(wish.name, "never") is not None for wish in asked):
+    if any(freed.honoured.get(wish.name, "never") is not None for wish in asked):
         # The message about what is asked for names the condition that it lacks.
         return lay_over(tree, below, layer, requests)
     told = [pair for pair in freed.overridden if pair[1].name not in implied]
     note = _note(tree, name, before, asked, implied)
     notes = (*below.notes, note) if note not in below.notes else below.notes
     return replace(freed, overridden=tuple(told), notes=notes)
+
+
+def _costs_a_wish(
+    tree: "Tree",
+    below: Resolution,
+    layer: Layer,
+    wishes: Mapping[str, Request],
+    laid: Resolution,
+    asked: list[str],
+) -> bool:
+    """Whether custom alone, without the component, hides what somebody asked for."""
+    others = {symbol: wish for symbol, wish in wishes.items() if symbol not in asked}
+    custom = lay_over(tree, below, layer, others)
+    return any(
+        ended is None and custom.honoured.get(symbol) is not None
+        for symbol, ended in laid.honoured.items()
+    )
 
 
 def _note(tree: "Tree", preset: str, before: str, asked: list[Request], implied: list[str]) -> str:

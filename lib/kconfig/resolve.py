@@ -1,8 +1,9 @@
 """Lays layers over one another and checks that what was asked for is what came out.
 
 Precedence: command line > fragment > defconfig or `.config` > default. A line of a `.config` that
-stands at its default is a default (stored.py). After each layer the tree is
-evaluated, because what a later layer may take away depends on whether it had been there:
+stands at its default is a default (stored.py), and a component on the command line frees the preset
+that fixes another (freed.py). After each layer the tree is evaluated, because what a later layer
+may take away depends on whether it had been there:
 
 - a value that its own layers did not bring about is an error (unmet dependency, range, ...);
 - a value that a later layer hides is *dropped* if it came from a `.config`, which holds a line for

@@ -25,7 +25,7 @@ GENERATED_HEADER = "bitterbench configuration, generated; edit with `make menuco
 ORIGIN_PREFIX = "# from: "
 
 # A whole `.config` has a line for everything. These comments at its top tell which of the lines
-# somebody asked for, and what the lines were when it was written (minimal.py writes them).
+# somebody asked for, and what the lines were when it was written (text.py writes them).
 ASKED_PREFIX = "# asked for: "
 WRITTEN_PREFIX = "# as written: "
 
@@ -71,7 +71,8 @@ class Layer:
 
     `origin` is what the file's own header says it was made from ("NAME+fragment"), or None;
     `asked` what it says was asked for when it was written, None where it does not say;
-    `is_as_written` whether its lines are still those that were written then.
+    `is_as_written` whether its lines are still those that were written then;
+    `is_generated` whether it has the header of a `.config` that we write.
     """
 
     label: str

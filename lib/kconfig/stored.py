@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from lib.kconfig.interpret import Request, interpret
 from lib.kconfig.layers import Resolution, is_honoured, lay_over
-from lib.kconfig.minimal import asked_names
 from lib.kconfig.scan import Layer
+from lib.kconfig.text import asked_names
 
 if TYPE_CHECKING:
     from lib.kconfig.tree import Tree

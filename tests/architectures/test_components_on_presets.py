@@ -72,6 +72,17 @@ def test_what_is_told_as_replaced_is_what_was_typed(tree):
     assert (earlier.name, later.name) == ("NORMALIZATION_RMSNORM", "NORMALIZATION_LAYERNORM")
 
 
+def test_what_belongs_to_the_component_before_goes_with_it(tree):
+    base = {"ARCH_PRESET": "llama", "FFN_MULTIPLE": "8", "ROPE_THETA": "500000"}
+    wish = {"FFN_TYPE": "standard", "POSITION_ENCODING": "none"}
+    found = resolve(tree, base, wish)
+    assert (
+        found.typed().hash
+        == resolve(tree, {"ARCH_PRESET": "custom", "ARCH_BASE": "llama"} | wish).typed().hash
+    )
+    assert len(found.dropped) == 2
+
+
 @pytest.mark.parametrize(
     ("base", "wish"),
     [

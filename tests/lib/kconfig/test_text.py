@@ -26,6 +26,8 @@ def test_the_minimal_text_brings_the_same_back(tree, tmp_path):
     for seed in range(30):
         configuration = random_configuration(tree, Randomness(seed))
         path = tmp_path / "defconfig"
+        configuration.state().raw.write_min_config(str(path), header="")
+        assert path.read_text(encoding="utf-8") == configuration.minimal_text()
         path.write_text(configuration.minimal_text() or "# all defaults\n", encoding="utf-8")
         again = tree.resolve([read_layer(path, "defconfig", kind="request")])
         assert again.text([]) == configuration.text([])

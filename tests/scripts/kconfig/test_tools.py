@@ -99,6 +99,22 @@ def test_refresh_is_a_fixed_point_and_names_what_is_new(tool, project):
     assert without_digest(path.read_text()) == without_digest(expected)
 
 
+def test_an_edit_by_hand_is_told_by_what_reads_it_next(tool, project):
+    fragment = project / "defconfigs/fragments/gpu.config"
+    fragment.write_text("CONFIG_DEVICE_CUDA=y\nCONFIG_MEMORY_GIB=8\n")
+    ok(tool("kconfig.load", "quick+gpu"))
+    path = project / ".config"
+    text = path.read_text().replace("CONFIG_DEVICE_CUDA=y", "# CONFIG_DEVICE_CUDA is not set")
+    path.write_text(text.replace("# CONFIG_DEVICE_CPU is not set", "CONFIG_DEVICE_CPU=y"))
+    # Make brings config.py up to date before a command that says it.
+    assert ok(tool("gen_config")) == "config.py written\n"
+    result = tool("kconfig.refresh")
+    hidden = ".config was edited, which hides what was asked for: MEMORY_GIB=8"
+    assert (result.returncode, result.stderr) == (0, f"note: {hidden}\n")
+    assert "MEMORY_GIB" not in path.read_text()
+    assert ok(tool("kconfig.refresh")) == ""
+
+
 def test_kconfig_config_names_another_file(tool, project, files):
     ok(tool("kconfig.load", "quick", KCONFIG_CONFIG="mine"))
     assert (project / "mine").exists()
