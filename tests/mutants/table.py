@@ -5,6 +5,7 @@ from tests.mutants.bench import BENCH
 from tests.mutants.checkpoints import CHECKPOINTS
 from tests.mutants.compare import COMPARE
 from tests.mutants.data import DATA
+from tests.mutants.doors import DOORS
 from tests.mutants.evaluation import EVALUATION
 from tests.mutants.exchange import EXCHANGE
 from tests.mutants.groups import GROUPS
@@ -38,4 +39,5 @@ MUTANTS = (
     *BENCH,
     *COMPARE,
     *STUDY,
+    *DOORS,
 )
