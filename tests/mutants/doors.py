@@ -7,7 +7,7 @@ MAKEFILE = "tests/test_makefile.py"
 OUTPUT = "tests/lib/test_output.py::test_nobody_reads_or_nothing_can_be_written"
 SIDE = "tests/gpt2/test_side_evaluations.py"
 ASKED = f"{SIDE}::test_it_is_asked_before_each_token_and_batch_whether_to_go_on"
-SHOWN = f"{SIDE}::test_stopped_in_the_middle_it_is_shown_once_and_whole"
+SHOWN = f"{SIDE}::test_stopped_in_a_sample_it_is_shown_once_and_whole"
 
 DOORS = (
     Mutant(
@@ -113,7 +113,7 @@ DOORS = (
         file="lib/output.py",
         original="        except UnicodeEncodeError:\n",
         replacement="        except UnicodeDecodeError:\n",
-        test="tests/lib/test_output.py::test_a_run_outlives_its_terminal_and_the_log_has_all",
+        test="tests/lib/test_output.py::test_every_character_in_every_encoding",
     ),
     Mutant(
         mechanism="a full disk under stdout is told",
@@ -129,7 +129,7 @@ DOORS = (
         file="gpt2/generate.py",
         original="            if not may_go_on():\n                return None\n            next",
         replacement="            next",
-        test=ASKED,
+        test="tests/gpt2/test_generate.py::test_it_ends_before_the_next_pass_where_it_is_told_to",
     ),
     Mutant(
         mechanism="a stop cuts HellaSwag short",
