@@ -5,11 +5,12 @@ set for that moment only, so neither the caller's environment nor the working di
 """
 
 import gc
+import glob
 import importlib
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,7 @@ def parse(root: Path, kind: type["Kconfig"] | None = None) -> "Kconfig":
         remedy = "run this in the top folder of bitterbench"
         raise ConfigError.single(str(root), "holds no Kconfig file", remedy)
     variables: dict[str, str | None] = dict.fromkeys(_STEERING)
+    library.iglob = _finder(root.resolve())
     with environment({**variables, "srctree": str(root.resolve())}):
         try:
             return (kind or library.Kconfig)("Kconfig", warn_to_stderr=False)
@@ -97,6 +99,16 @@ def parse(root: Path, kind: type["Kconfig"] | None = None) -> "Kconfig":
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
     raise ConfigError([problem])
+
+
+def _finder(root: Path) -> Callable[[str], Iterator[str]]:
+    """Finds sourced files for kconfiglib, which would read `*` and `[` of the root as a pattern."""
+    prefix = f"{root}{os.sep}"
+
+    def find(path: str) -> Iterator[str]:
+        return glob.iglob(glob.escape(prefix) + path.removeprefix(prefix))
+
+    return find
 
 
 def parse_warnings(kconfig: "Kconfig") -> list[Problem]:

@@ -29,6 +29,9 @@ def value_complaint(symbol: Symbol, text: str) -> str | None:
         return None if _HEX.fullmatch(text) else "is no hexadecimal number such as 0x1f"
     if has_control_characters(text):
         return "holds a control character such as a line break"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        # How Python hands on a byte of a name that is not UTF-8; no file of ours can hold it.
+        return "is not in UTF-8"
     return symbol.string_type.complaint(text) if symbol.string_type else None
 
 

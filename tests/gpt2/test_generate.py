@@ -183,6 +183,22 @@ def test_it_stops_when_every_text_has_ended(model):
     assert torch.equal(found, free[:, : last + 1])
 
 
+def test_it_ends_before_the_next_pass_where_it_is_told_to(model):
+    asked = []
+
+    def tokens(most):
+        asked.clear()
+        how = sampling(max_tokens=5)
+        may_go_on = lambda: asked.append(None) or len(asked) <= most  # noqa: E731
+        prompt = torch.tensor([[1]])
+        return generate(model, prompt, VOCABULARY, how, generator(), None, may_go_on)
+
+    assert [tokens(most) for most in range(5)] == [None] * 5
+    assert len(asked) == 5
+    assert tokens(5).shape == (1, 5)
+    assert len(asked) == 5
+
+
 def test_a_model_that_predicts_nothing_finite_is_refused(model):
     with torch.no_grad():
         model.final_norm.weight.fill_(float("nan"))

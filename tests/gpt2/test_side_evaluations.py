@@ -177,11 +177,12 @@ def test_it_is_asked_before_each_token_and_batch_whether_to_go_on(both):
         assert both.model.training
 
 
-def test_stopped_in_the_middle_it_is_shown_once_and_whole(both, monkeypatch, tmp_path):
-    """In a sample, in HellaSwag, and after a sample that HellaSwag follows: each time nothing of
-    that step is there, a heartbeat is, and in the end the rows and bits of a straight run."""
+@pytest.fixture
+def shown_once(monkeypatch, tmp_path):
+    """shown_once(settings, {step: moment}): a run that is stopped at each step when it was asked so
+    often whether to go on. Nothing of that step is there then, and a heartbeat is; in the end it
+    has the rows and bits of a straight run."""
     weights, beats, asked = [], [], []
-    moments = {3: 4, 4: 1, 12: 8}
     finish, due = base.BaseGPT2Trainer.train, SideEvaluations.due
 
     def train_and_keep(self):
@@ -190,36 +191,50 @@ def test_stopped_in_the_middle_it_is_shown_once_and_whole(both, monkeypatch, tmp
         finally:
             weights.append({n: p.detach().clone() for n, p in self.model.named_parameters()})
 
-    def due_and_stop(self, step, is_last, model, autocast, may_go_on):
-        asked.clear()
+    def check(settings, moments):
+        coming = dict(moments)
 
-        def counted():
-            asked.append(step)
-            if len(asked) == moments.get(step):
-                del moments[step]
-                os.kill(os.getpid(), signal.SIGTERM)
-            return may_go_on()
+        def due_and_stop(self, step, is_last, model, autocast, *may_go_on):
+            asked.clear()
 
-        return due(self, step, is_last, model, autocast, counted)
+            def counted():
+                asked.append(step)
+                if len(asked) == coming.get(step):
+                    del coming[step]
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return not may_go_on or may_go_on[0]()
+
+            return due(self, step, is_last, model, autocast, counted)
+
+        straight, stopped = (RunDirectory(tmp_path / name) for name in ("straight", "stopped"))
+        straight.path.mkdir(), stopped.path.mkdir()
+        train_here(straight, settings)
+        monkeypatch.setattr(SideEvaluations, "due", due_and_stop)
+        for step, moment in moments.items():
+            beats.clear()
+            with pytest.raises(Stopped):
+                train_here(stopped, settings)
+            assert len(asked) == moment, "it went on after the signal"
+            assert [facts["step"] for facts in beats if facts["phase"] == "eval"][-1:] == [step]
+            assert not [row for row in rows_of(stopped) if row["step"] == step and is_shown(row)]
+        assert train_here(stopped, settings).status == "done"
+        assert rows_of(stopped) == rows_of(straight)
+        assert all(torch.equal(weights[0][name], weights[-1][name]) for name in weights[0])
 
     monkeypatch.setattr(base, "HEARTBEAT_S", 0.0)
     monkeypatch.setattr(RunDirectory, "beat", lambda self, **facts: beats.append(facts))
     monkeypatch.setattr(base.BaseGPT2Trainer, "train", train_and_keep)
-    settings = both.settings | {"DROPOUT": 0.1, "MAX_ITERS": 13}
-    straight, stopped = (RunDirectory(tmp_path / name) for name in ("straight", "stopped"))
-    straight.path.mkdir(), stopped.path.mkdir()
-    train_here(straight, settings)
-    monkeypatch.setattr(SideEvaluations, "due", due_and_stop)
-    for step, moment in list(moments.items()):
-        beats.clear()
-        with pytest.raises(Stopped):
-            train_here(stopped, settings)
-        assert len(asked) == moment, "it went on after the signal"
-        assert [facts["step"] for facts in beats if facts["phase"] == "eval"][-1] == step
-        assert not [row for row in rows_of(stopped) if row["step"] == step and is_shown(row)]
-    assert train_here(stopped, settings).status == "done"
-    assert rows_of(stopped) == rows_of(straight)
-    assert all(torch.equal(weights[0][name], weights[-1][name]) for name in weights[0])
+    return check
+
+
+def test_stopped_in_a_sample_it_is_shown_once_and_whole(planned, shown_once):
+    made = planned("bytes", SAMPLE_INTERVAL=3, GENERATION_MAX_TOKENS=7, EVAL_INTERVAL=5)
+    shown_once(made.settings | {"DROPOUT": 0.1}, {3: 4, 15: 1, 20: 7})
+
+
+def test_stopped_in_questions_what_came_before_is_asked_again(both, shown_once):
+    """In HellaSwag, which follows a sample of the same step."""
+    shown_once(both.settings | {"DROPOUT": 0.1, "MAX_ITERS": 13}, {12: 8})
 
 
 def is_shown(row):

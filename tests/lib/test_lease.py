@@ -166,6 +166,7 @@ def test_who_looks_at_a_stale_lease_too_late_leaves_the_new_one_alone(tmp_path, 
     assert lease.leaseholder(tmp_path) is None
     path.write_text(ours())
     lease._remove_stale(path)
+    assert path.exists()
     assert path.read_text() == ours()
     (tmp_path / "lease.take-over").mkdir()
     path.write_text(ours(started="1"))

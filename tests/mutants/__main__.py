@@ -25,6 +25,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.table import MUTANTS
 
 COPIED = ("lib", "gpt2", "scripts", "tests", "defconfigs", "Kconfig", "pyproject.toml", "Makefile")
+COPIED += ("requirements.txt", "requirements-trackers.txt")
 # What every child would otherwise import again; nothing of the project.
 SLOW_IMPORTS = ("torch", "torch._dynamo", "hypothesis.strategies", "numpy", "kconfiglib")
 SURVIVED = 1

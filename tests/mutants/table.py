@@ -7,6 +7,7 @@ from tests.mutants.command_lines import COMMAND_LINES
 from tests.mutants.compare import COMPARE
 from tests.mutants.configuring import CONFIGURING
 from tests.mutants.data import DATA
+from tests.mutants.doors import DOORS
 from tests.mutants.evaluation import EVALUATION
 from tests.mutants.exchange import EXCHANGE
 from tests.mutants.groups import GROUPS
@@ -48,4 +49,5 @@ MUTANTS = (
     *FINDING,
     *COMMAND_LINES,
     *TIMED,
+    *DOORS,
 )

@@ -138,3 +138,10 @@ def test_words_of_a_bool_in_a_file_are_refused(tree, layer):
 def test_an_alias_in_a_file_is_unknown(tree, layer):
     with pytest.raises(ConfigError, match="no symbol EPOCHS"):
         tree.resolve([layer("CONFIG_EPOCHS=3")])
+
+
+def test_a_value_that_is_not_in_utf_8_is_a_sentence(tree):
+    """Python hands on each byte of it that is none as a lone surrogate."""
+    environ = {"BITTERBENCH_OVERRIDES": "RESULTS_DIR", "BITTERBENCH_GIVEN_RESULTS_DIR": "a\udcff"}
+    with pytest.raises(ConfigError, match="is not in UTF-8"):
+        tree.resolve([overrides_from_environment(environ)])

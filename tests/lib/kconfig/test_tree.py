@@ -33,6 +33,15 @@ def test_the_working_directory_and_the_environment_do_not_matter(root, tmp_path,
     assert tree.files == ("Kconfig", "lib/Kconfig.arms", "lib/Kconfig.device", "lib/Kconfig.files")
 
 
+def test_a_root_with_the_signs_of_a_pattern_in_its_name(root, tree, tmp_path):
+    folder = root.rename(tmp_path / "a [b]* ? {c}:d")
+    try:
+        found = load_tree(folder, Policy()).symbols
+    except ConfigError as error:
+        found = error.problems
+    assert list(found) == list(tree.symbols)
+
+
 def test_the_environment_is_as_before_after_a_failure(tmp_path, monkeypatch):
     monkeypatch.delenv("srctree", raising=False)
     refusal(tmp_path, "config\n")

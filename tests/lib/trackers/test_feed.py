@@ -262,9 +262,9 @@ TRAINER = """
     os.kill(os.getpid(), signal.SIGKILL)
 """
 IMPATIENT = """#!/bin/sh
-exec {} -P -c 'import sys, lib.trackers.sender as sender
+exec {} -c 'import sys, lib.trackers.sender as sender
 sender.AFTERLIFE_S = sender.LONGEST_CALL_S = 1
-sys.exit(sender.main(sys.argv[4:]))' "$@"
+sys.exit(sender.main(sys.argv[3:]))' "$@"
 """
 
 

@@ -1,0 +1,191 @@
+"""Mutants of what stands between people and the programs: values, paths, output, locks."""
+
+from tests.mutants.mutant import Mutant
+
+VALUES = "tests/test_makefile_values.py"
+MAKEFILE = "tests/test_makefile.py"
+OUTPUT = "tests/lib/test_output.py::test_nobody_reads_or_nothing_can_be_written"
+SIDE = "tests/gpt2/test_side_evaluations.py"
+ASKED = f"{SIDE}::test_it_is_asked_before_each_token_and_batch_whether_to_go_on"
+SHOWN = f"{SIDE}::test_stopped_in_a_sample_it_is_shown_once_and_whole"
+
+DOORS = (
+    Mutant(
+        mechanism="make hands on a value as it was written",
+        defect="Make expands it once more",
+        file="Makefile",
+        original="override BITTERBENCH_GIVEN_$(1) := $$(value $(1))",
+        replacement="override BITTERBENCH_GIVEN_$(1) := $$($(1))",
+        test=f"{VALUES}::test_every_value_arrives_as_it_was_written",
+    ),
+    Mutant(
+        mechanism="make takes wishes from its command line alone",
+        defect="what an outer make handed on counts",
+        file="Makefile",
+        original="unexport $(filter BITTERBENCH_GIVEN_%,$(.VARIABLES))\n",
+        replacement="",
+        test=f"{VALUES}::test_nothing_that_is_exported_is_a_wish",
+    ),
+    Mutant(
+        mechanism="no word of the command line replaces a variable of ours",
+        defect="`make run=...` is a command",
+        file="Makefile",
+        original="override run := ",
+        replacement="run := ",
+        test=f"{VALUES}::test_a_variable_of_ours_cannot_be_given",
+    ),
+    Mutant(
+        mechanism="config.py follows the content of .config",
+        defect="its name and its time",
+        file="scripts/make/config.mk",
+        original="config.py: FORCE | $(ready)",
+        replacement="config.py: $(wildcard $(KCONFIG_CONFIG)) | $(ready)",
+        test=f"{MAKEFILE}::test_a_configuration_that_is_gone_is_told_though_config_py_stands",
+    ),
+    Mutant(
+        mechanism="a stamp of an installation holds what was installed",
+        defect="its time counts",
+        file="scripts/make/setup.mk",
+        original="	@if cmp -s $< $@; then touch $@; exit 0; fi; \\\n",
+        replacement="	@:; \\\n",
+        test=f"{VALUES}::test_make_B_installs_nothing_again_and_finds_the_interpreter",
+    ),
+    Mutant(
+        mechanism="the make that was called computes the runs",
+        defect="the first of PATH does",
+        file="lib/given.py",
+        original='environ.get(MAKE_VARIABLE) or environ.get("MAKE") or "make"',
+        replacement='"make"',
+        test=f"{VALUES}::test_the_runs_are_given_to_the_make_that_was_called",
+    ),
+    Mutant(
+        mechanism="matrix.mk has paths of any characters",
+        defect="Make reads a dollar in them",
+        file="scripts/matrix/plan.py",
+        original='shlex.quote(text).replace("$", "$$")',
+        replacement="shlex.quote(text)",
+        test="tests/scripts/matrix/test_plan.py::test_make_computes_runs_in_a_folder_of_any_name",
+    ),
+    Mutant(
+        mechanism="a program takes its packages from beside itself",
+        defect="from the search path",
+        file="gpt2/entry.py",
+        original="    take_packages()\n",
+        replacement="    sys.path.insert(0, os.getcwd())\n",
+        test="tests/gpt2/test_entry.py::test_a_folder_of_the_same_name_does_not_take_our_place",
+    ),
+    Mutant(
+        mechanism="what changes the interpreter does not reach a program",
+        defect="it does",
+        file="gpt2/entry.py",
+        original="if k not in NOT_HANDED_ON}",
+        replacement="}",
+        test="tests/gpt2/test_entry.py::test_what_changes_the_interpreter_does_not_reach_the_program",
+    ),
+    Mutant(
+        mechanism="the option tree is found below a root of any name",
+        defect="the root is read as a pattern",
+        file="lib/kconfig/backend.py",
+        original="glob.iglob(glob.escape(prefix) + path.removeprefix(prefix))",
+        replacement="glob.iglob(path)",
+        test="tests/lib/kconfig/test_tree.py::test_a_root_with_the_signs_of_a_pattern_in_its_name",
+    ),
+    Mutant(
+        mechanism="path options: home folders",
+        defect="a folder named ~ is made",
+        file="lib/kconfig/string_types.py",
+        original='return expand_home(text) if self.base == "path" else text',
+        replacement="return text",
+        test="tests/lib/kconfig/test_configuration.py"
+        "::test_a_home_folder_is_the_same_path_written_in_full",
+    ),
+    Mutant(
+        mechanism="a command that writes files outlives its reader",
+        defect="it ends with him",
+        file="lib/output.py",
+        original="    sys.stdout = unfailing(sys.stdout)\n",
+        replacement="    pass\n",
+        test=OUTPUT,
+    ),
+    Mutant(
+        mechanism="a character that a terminal lacks is escaped",
+        defect="it ends the run",
+        file="lib/output.py",
+        original="        except UnicodeEncodeError:\n",
+        replacement="        except UnicodeDecodeError:\n",
+        test="tests/lib/test_output.py::test_every_character_in_every_encoding",
+    ),
+    Mutant(
+        mechanism="a full disk under stdout is told",
+        defect="it is taken for a reader who left",
+        file="lib/cli.py",
+        original="return 0 if isinstance(error, BrokenPipeError) else INPUT_OUTPUT",
+        replacement="return 0",
+        test=OUTPUT,
+    ),
+    Mutant(
+        mechanism="a stop cuts a sample short",
+        defect="it waits for all tokens",
+        file="gpt2/generate.py",
+        original="            if not may_go_on():\n                return None\n            next",
+        replacement="            next",
+        test="tests/gpt2/test_generate.py::test_it_ends_before_the_next_pass_where_it_is_told_to",
+    ),
+    Mutant(
+        mechanism="a stop cuts HellaSwag short",
+        defect="it waits for all questions",
+        file="gpt2/questions/scoring.py",
+        original="            if not may_go_on():\n                return None\n",
+        replacement="",
+        test=ASKED,
+    ),
+    Mutant(
+        mechanism="the training asks on while it shows something",
+        defect="no heartbeat, no stop",
+        file="gpt2/trainers/base.py",
+        original="self.step, is_last, self.model, scope, self._may_go_on\n",
+        replacement="self.step, is_last, self.model, scope\n",
+        test=SHOWN,
+    ),
+    Mutant(
+        mechanism="what a stop cut short is shown after a resume",
+        defect="it counts as shown",
+        file="gpt2/trainers/base.py",
+        original="            if found is None:\n                return\n",
+        replacement="            found = found or []\n",
+        test=SHOWN,
+    ),
+    Mutant(
+        mechanism="the lock file is as open as the umask lets it be",
+        defect="the group cannot write it",
+        file="lib/claims.py",
+        original="os.O_RDWR | os.O_CREAT, 0o666)",
+        replacement="os.O_RDWR | os.O_CREAT, 0o644)",
+        test="tests/lib/test_claims.py::test_the_lock_is_as_open_as_the_umask_lets_it_be",
+    ),
+    Mutant(
+        mechanism="a lease of a process that is gone is free",
+        defect="a number is taken for its process",
+        file="lib/lease.py",
+        original='return holder["started"] == here["started"]',
+        replacement="return True",
+        test="tests/lib/test_lease.py::test_who_may_still_live",
+    ),
+    Mutant(
+        mechanism="a lease of another machine counts",
+        defect="it is judged by the processes here",
+        file="lib/lease.py",
+        original='!= (here["host"], here["namespace"]):\n            return True',
+        replacement='!= (here["host"], here["namespace"]):\n            return False',
+        test="tests/lib/test_lease.py::test_who_may_still_live",
+    ),
+    Mutant(
+        mechanism="who takes over a lease looks again",
+        defect="the lease of the next one is removed",
+        file="lib/lease.py",
+        original="        if leaseholder(path.parent) is None:\n            path.unlink",
+        replacement="        if True:\n            path.unlink",
+        test="tests/lib/test_lease.py"
+        "::test_who_looks_at_a_stale_lease_too_late_leaves_the_new_one_alone",
+    ),
+)
