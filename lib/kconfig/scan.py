@@ -39,6 +39,7 @@ _ALMOST_UNSET = re.compile(r"\s*#*\s*CONFIG_([A-Za-z0-9_]+)\s+is\s+not\s+set\W*"
 _SET = re.compile(r"CONFIG_([A-Za-z0-9_]+)=(.*)")
 _ASKED = re.compile(r"([A-Za-z0-9_]+) (.*)")
 _ALMOST_SET = re.compile(r"\s*(?:export\s+)?(?:CONFIG_)?([A-Za-z0-9_]+)\s*=\s*(.*?)\s*")
+_COMMENTED = re.compile(r'(CONFIG_\w+=(?:"(?:[^"\\]|\\.)*"|[^"#\s]*))\s+#.*')
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -103,7 +104,7 @@ def scan_text(text: str, label: str, kind: Kind) -> Layer:
     lines = text.split("\n")
     assignments: list[Assignment] = []
     problems: list[Problem] = []
-    for found in _scan(lines, label):
+    for found in _scan(lines, label, takes_comments=kind == "request"):
         (assignments if isinstance(found, Assignment) else problems).append(found)
     asked, digest = _record(lines, label)
     return Layer(
@@ -199,9 +200,13 @@ def _origin(lines: list[str]) -> str | None:
     return None
 
 
-def _scan(lines: list[str], label: str) -> Iterator[Assignment | Problem]:
+def _scan(lines: list[str], label: str, takes_comments: bool) -> Iterator[Assignment | Problem]:
+    """takes_comments: whether an assignment may be followed by a comment, as people write them in
+    fragments. In a `.config`, which other programs read too, it would end in the value."""
     for number, raw in enumerate(lines, 1):
         line = raw.rstrip()
+        if takes_comments and (match := _COMMENTED.fullmatch(line)):
+            line = match[1]
         if number == 1 and line.startswith("\ufeff"):
             line = line.removeprefix("\ufeff")
             remedy = "save the file as UTF-8 without it"

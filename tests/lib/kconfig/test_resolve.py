@@ -54,7 +54,6 @@ def refusal(tree, *layers) -> str:
         (["junk"], 1, ["is no assignment"]),
         ([" CONFIG_SEED=1"], 1, ["is no assignment"]),
         (["\ufeffCONFIG_SEED=1"], 1, ["byte-order mark"]),
-        (["CONFIG_MAX_ITERS=10 # hi"], 1, ["followed by a comment"]),
         (['CONFIG_LEARNING_RATE="abc"'], 1, ["LEARNING_RATE=abc is no number"]),
         (['CONFIG_LEARNING_RATE="0"'], 1, ["out of range", "float in (0, 10]"]),
         (['CONFIG_MATRIX_NAME=""'], 1, ["is empty"]),

@@ -49,8 +49,6 @@ def test_escapes_of_strings(written, value):
         (" CONFIG_A=y", "write `CONFIG_A=y`"),
         ("A=y", "write `CONFIG_A=y`"),
         ("export CONFIG_A=y", "write `CONFIG_A=y`"),
-        ("CONFIG_A=10 # hi", "put the comment above"),
-        ('CONFIG_A="x" # hi', "put the comment above"),
         ('CONFIG_A="x', "cannot be read"),
         ('CONFIG_A="x"y"', "cannot be read"),
         ('CONFIG_A="x\ty"', "control character"),
@@ -128,3 +126,13 @@ def test_kind_by_name_by_header_and_by_word(tmp_path):
 def test_leading_comments_end_before_data():
     text = "# one\n#\n# two\n\n# CONFIG_A is not set\n# three\n"
     assert leading_comments(text) == ["# one", "#", "# two"]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [("CONFIG_A=10 # hi", "10"), ('CONFIG_A="x # y"\t# "z"', "x # y"), ('CONFIG_A="" # C=y', "")],
+)
+def test_a_comment_after_a_value_is_read_in_a_fragment_and_refused_in_a_config(line, value):
+    assert pairs(line) == [("A", value, 1)]
+    (problem,) = scan_text(line, "f", "state").problems
+    assert "is followed by a comment on its line" in problem.what
