@@ -21,7 +21,10 @@ def stored(tree, tmp_path, monkeypatch):
     [
         overrides_from_arguments(["--position-encoding", "rope"]),
         overrides_from_environment(
-            {"BITTERBENCH_OVERRIDES": "POSITION_ENCODING", "POSITION_ENCODING": "rope"}
+            {
+                "BITTERBENCH_OVERRIDES": "POSITION_ENCODING",
+                "BITTERBENCH_GIVEN_POSITION_ENCODING": "rope",
+            }
         ),
     ],
 )
