@@ -16,6 +16,17 @@ from lib.host_memory import Memory
 MIB = 1 << 20
 PATIENCE_S = 10.0
 
+# By kind of GPU, how builds of PyTorch for other devices begin after the plus of their version.
+OTHER_BUILDS = {"cuda": ("cpu", "rocm", "xpu"), "rocm": ("cpu", "cu", "xpu")}
+
+
+def torch_build() -> str:
+    """What the version of the installed PyTorch has after the plus, such as "cpu"; "" for none."""
+    try:
+        return version("torch").partition("+")[2]
+    except PackageNotFoundError:
+        return ""
+
 
 def gpu_memory(
     kind: str, environ: Mapping[str, str] = os.environ, root: Path = SYSTEM
@@ -25,14 +36,11 @@ def gpu_memory(
     Where several differ, of the largest, so that whoever refuses by it is right. `root` is "/" but
     in tests.
     """
-    try:
-        build = version("torch").partition("+")[2]
-    except PackageNotFoundError:
-        build = ""
+    build = torch_build()
     found: list[Memory] = []
-    if kind in ("auto", "cuda") and not build.startswith(("cpu", "rocm", "xpu")):
+    if kind in ("auto", "cuda") and not build.startswith(OTHER_BUILDS["cuda"]):
         found = _nvidia(environ.get("CUDA_VISIBLE_DEVICES"))
-    if not found and kind in ("auto", "rocm") and not build.startswith(("cpu", "cu", "xpu")):
+    if not found and kind in ("auto", "rocm") and not build.startswith(OTHER_BUILDS["rocm"]):
         found = _amd(root)
     return max(found, key=lambda memory: memory.total_bytes, default=None)
 

@@ -7,8 +7,8 @@ not is still for `make doctor` and the run itself to find.
 
 import os
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
+from lib.gpu_memory import OTHER_BUILDS, torch_build
 from scripts.matrix.plan import Plan
 
 # By device, what its driver makes; /dev/dxg is Windows's under WSL, /dev/nvhost-ctrl a Jetson's.
@@ -18,9 +18,6 @@ DRIVER_FILES = {
 }
 MAKERS = {"cuda": "NVIDIA", "rocm": "AMD"}
 
-# Beginnings of what builds of PyTorch for other devices have in their version after the plus.
-OTHER_BUILDS = {"cuda": ("cpu", "rocm", "xpu"), "rocm": ("cpu", "cu", "xpu")}
-
 
 def missing_device(plan: Plan) -> list[str]:
     """A line for each device that runs still to be computed ask for and that is not here."""
@@ -29,14 +26,14 @@ def missing_device(plan: Plan) -> list[str]:
         f"DEVICE={device} is not here: {reason}. These runs would stop at once; `make DEVICE=auto` "
         "takes what is here, `make doctor` asks PyTorch."
         for device in wanted
-        if (reason := obstacle(device, os.environ, _torch_build()))
+        if (reason := obstacle(device, os.environ, torch_build()))
     ]
 
 
 def obstacle(device: str, environ: Mapping[str, str], build: str) -> str | None:
     """Why a run with this device cannot start, as far as is known; None where nothing is.
 
-    build: what the version of the installed PyTorch has after the plus, such as "cpu".
+    build: as of `torch_build`.
     """
     if device not in DRIVER_FILES:
         return None
@@ -51,10 +48,3 @@ def obstacle(device: str, environ: Mapping[str, str], build: str) -> str | None:
         if environ.get(name) in ("", "-1")
     ]
     return f"{hidden[0]} hides every GPU" if hidden else None
-
-
-def _torch_build() -> str:
-    try:
-        return version("torch").partition("+")[2]
-    except PackageNotFoundError:
-        return ""
