@@ -192,14 +192,17 @@ class Plan:
         Make reads it in the folder of results, so that no target has the path in it: Make cannot
         have blanks and punctuation there.
         """
-        start = f"cd {in_recipe(str(ROOT))} && "
         python = in_recipe(sys.executable)
+        # One simple command, which Make begins itself: a signal to Make reaches the run, and not a
+        # shell that would leave it behind.
+        train = f"$(value LAUNCHER) {python} {in_recipe(str(ROOT / 'gpt2' / 'train.py'))}"
+        is_ready = f"cd {in_recipe(str(ROOT))} && exec {python} -m scripts gpt2.ready"
         targets, rules = [], []
         needs: dict[tuple[Any, ...], str] = {}
         for planned in self.runs:
             target = f"runs/{planned.directory.name}/summary.json"
             assert set(target).isdisjoint(NOT_IN_TARGETS), target
-            folder = in_recipe(shown(planned.directory.path))
+            folder = in_recipe(str(planned.directory.path))
             targets.append(target)
             # One check of device and data serves all runs that need the same; runs that have
             # ended need none.
@@ -208,14 +211,9 @@ class Plan:
                 key = readiness(planned.settings)
                 if key not in needs:
                     needs[key] = f"ready-{len(needs) + 1}"
-                    rules.append(
-                        f"{needs[key]}:\n\t@{start}{python} -m scripts gpt2.ready --run {folder}\n"
-                    )
+                    rules.append(f"{needs[key]}:\n\t@{is_ready} --run {folder}\n")
                 ready = f" | {needs[key]}"
-            rules.append(
-                f"{target}:{ready}\n"
-                f"\t@{start}$(value LAUNCHER) {python} -m gpt2.train --run {folder}\n"
-            )
+            rules.append(f"{target}:{ready}\n\t@{train} --run {folder}\n")
         return "\n".join(
             [
                 "# Generated from the plan in matrix.json; `make` writes it anew.",
