@@ -18,6 +18,8 @@ OWN_VARIABLES = {
     "compare": {"RUNS", "LATEST"},
     "bench": {"TARGET", "FAST", "WRITE"},
     "check-mutants": {"TARGET"},
+    "check-reference": {"TARGET", "RUN"},
+    "reference": {"TARGET"},
     "test-rerun": {"TARGET"},
     "setup": {"EXTRAS", "TORCH_INDEX", "BASE_PYTHON"},
 }

@@ -80,6 +80,8 @@ def values_of(tree: Tree, name: str) -> tuple[str, ...]:
     if name in tree.groups:
         return tree.groups[name].values
     symbol = tree.symbols[name]
+    if symbol.kind == "int":
+        return ("60",)
     return ("y", "n") if symbol.kind == "bool" else ("1e-6",)
 
 

@@ -94,9 +94,9 @@ class OurLoop:
     def read(self) -> dict[str, float]:
         """Means since the last reading: loss, gradient_norm. Waits for the device."""
         self._trainer.settle()
-        means = self._trainer.window.means()
+        figures = self._trainer.window.read()
         self._trainer.open_window()
-        return means
+        return {"loss": figures.loss, "gradient_norm": figures.gradient_norm}
 
     def state(self, step: int) -> State:
         """What a checkpoint of this step holds: live tensors, not copies."""

@@ -28,7 +28,7 @@ DOORS = (
     ),
     Mutant(
         mechanism="no word of the command line replaces a variable of ours",
-        defect="`make run=...` is a command",
+        defect="`run=...` after make is a command",
         file="Makefile",
         original="override run := ",
         replacement="run := ",
