@@ -6,7 +6,14 @@ what else asks for several runs is left out. A line that names neither leaves th
 
 from collections.abc import Iterator, Sequence
 
-from lib.arms import SEVERAL, architecture_label, arm_label, exclusion, run_settings
+from lib.arms import (
+    SEVERAL,
+    architecture_label,
+    arm_label,
+    budget_label,
+    exclusion,
+    run_settings,
+)
 from lib.kconfig import ConfigError, Configuration, Layer
 from lib.kconfig.aliases import target_of
 
@@ -116,7 +123,9 @@ def _arm(configuration: Configuration, arm: str) -> Configuration:
             continue
         settings = run_settings(leaf.typed())
         label = arm_label(settings)
-        if arm in (label, f"{label} {architecture_label(settings)}"):
+        # A budget is a part of the label; within one budget the arm says enough.
+        names = (label, label.removesuffix(budget_label(settings)))
+        if arm in names or arm in [f"{name} {architecture_label(settings)}" for name in names]:
             return leaf
         labels.append(label)
     listed = ", ".join(dict.fromkeys(labels))

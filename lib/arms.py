@@ -196,7 +196,8 @@ BITTER2_ALONE = (
 def is_bitter2_alone(settings: Settings) -> bool:
     """Whether the run has the variant whose name promises more training, and none of that."""
     is_bitter2 = settings["ADAMWPRUNE_VARIANT"] == "bitter2"
-    return is_bitter2 and settings["PRUNING_METHOD"] == "state" and not budget_label(settings)
+    has_more = settings["EXTRA_ITERATIONS_PCT"] or settings["EXTRA_BATCH_PCT"]
+    return is_bitter2 and settings["PRUNING_METHOD"] == "state" and not has_more
 
 
 def budget_label(settings: Settings) -> str:

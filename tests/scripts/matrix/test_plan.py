@@ -299,6 +299,7 @@ STATE = {"OPTIMIZER": "adamwprune", "PRUNING_METHOD": "state", "ADAMWPRUNE_VARIA
         ({"EXTRA_ITERATIONS_PCT": 21}, False),
         ({"EXTRA_BATCH_PCT": 25}, False),
         ({"ADAMWPRUNE_VARIANT": "bitter1"}, False),
+        ({"MAX_TIME": 60}, True),
     ],
     ids=str,
 )
