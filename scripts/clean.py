@@ -15,7 +15,7 @@ from lib.claims import LOCK_NAME, is_held
 from lib.cli import ROOT, guarded
 from lib.console import size
 from lib.current import config_file, load_configuration
-from lib.kconfig import Config, load_tree
+from lib.kconfig import Config, load_tree, overrides_from_environment
 from lib.made import Made
 from scripts.results_made import made_below as results_below
 
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _config() -> Config:
-    """That of `.config`, or the defaults where there is none."""
+    """That of `.config`, or the defaults where there is none; with what the command line says."""
     if config_file().is_file():
         return load_configuration().typed()
-    return load_tree(ROOT).resolve([]).typed()
+    return load_tree(ROOT).resolve([overrides_from_environment(os.environ)]).typed()
 
 
 def _found(what: str, config: Config) -> tuple[Path, list[Made]]:

@@ -232,3 +232,10 @@ def test_it_knows_the_places_of_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "none"))
     config = clean._config()
     assert (config.DATA_DIR, config.RESULTS_DIR) == ("data", "results")
+
+
+def test_without_a_configuration_the_command_line_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("BITTERBENCH_OVERRIDES", "DATA_DIR")
+    monkeypatch.setenv("BITTERBENCH_GIVEN_DATA_DIR", str(tmp_path / "data"))
+    assert clean._config().DATA_DIR == str(tmp_path / "data")
