@@ -11,7 +11,7 @@ from pathlib import Path
 from lib.cli import guarded
 
 from . import scoreboard_text, write_report
-from .terminal import say, short_path
+from .terminal import short_path
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,9 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     folder = options.matrix_folder or _current_matrix()
-    say(scoreboard_text(folder, None))
+    print(scoreboard_text(folder, None), end="")
     if not options.text_only:
-        say(f"\nreport: {short_path(write_report(folder))}\n")
+        print(f"\nreport: {short_path(write_report(folder))}")
     return 0
 
 

@@ -4,18 +4,11 @@ Needs nothing beyond the standard library, so that it costs no import time.
 """
 
 import os
-import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 GAP = "  "
-
-
-def say(text: str) -> None:
-    """Print, even where the terminal's encoding lacks a character of some name."""
-    encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def short_path(path: Path) -> str:

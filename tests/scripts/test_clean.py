@@ -238,4 +238,5 @@ def test_without_a_configuration_the_command_line_counts(tmp_path, monkeypatch):
     monkeypatch.setenv("KCONFIG_CONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("BITTERBENCH_OVERRIDES", "DATA_DIR")
     monkeypatch.setenv("BITTERBENCH_GIVEN_DATA_DIR", str(tmp_path / "data"))
-    assert clean._config().DATA_DIR == str(tmp_path / "data")
+    (folder, _) = clean._found("data", clean._config())
+    assert folder == tmp_path / "data"

@@ -14,7 +14,7 @@ from lib.cli import ROOT, guarded
 from lib.current import results_folder
 from lib.kconfig import load_tree, overrides_from_environment
 from scripts.report import WIDTH_WITHOUT_TERMINAL
-from scripts.report.terminal import say, short_path
+from scripts.report.terminal import short_path
 
 from .chosen import choose
 from .comparison import Comparison
@@ -32,14 +32,14 @@ def main(arguments: Sequence[str]) -> int:
     results = _results()
     chosen = choose(options.runs, options.latest, results)
     if options.latest and len(chosen) < int(options.latest):
-        say(f"LATEST={options.latest}: only {len(chosen)} have ended.\n\n")
+        print(f"LATEST={options.latest}: only {len(chosen)} have ended.\n")
     comparison = Comparison(chosen, results)
     width = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
-    say(render(comparison, width))
+    print(render(comparison, width), end="")
     # Templates and figures cost half a second to import; the text above does without.
     from .page import write
 
-    say(f"\npage: {short_path(write(comparison, results))}\n")
+    print(f"\npage: {short_path(write(comparison, results))}")
     return 0
 
 

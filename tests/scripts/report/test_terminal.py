@@ -1,16 +1,4 @@
-import io
-import sys
-
-from scripts.report.terminal import aligned, display_width, folded, lines_of, say
-
-
-def test_say_keeps_what_the_terminal_can_show(monkeypatch):
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    monkeypatch.setattr(sys, "stdout", stream)
-    say("\u4f60\n")
-    stream.flush()
-    assert stream.buffer.getvalue().decode() == "\u4f60\n"
-
+from scripts.report.terminal import aligned, display_width, folded, lines_of
 
 TABLE = aligned([["run", "alpha", "b", "gamma"], ["1 gpt2", "1.5", "2", "\u4f60"]])
 
