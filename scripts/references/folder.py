@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from lib.cli import ROOT
@@ -10,6 +11,9 @@ from scripts.matrix.plan import Plan, plan
 
 REFERENCES = ROOT / "results" / "reference"
 CONFIG = "config"
+# In the first lines of a configuration, before the commit that computed its runs.
+COMMITTED = "computed by commit "
+HEADER_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,17 @@ class Reference:
         return plan(load_tree(ROOT).resolve(layers))
 
     @property
+    def names_its_commit(self) -> bool:
+        """Whether the configuration begins with the commit that computed its runs."""
+        with open(self.folder / CONFIG, encoding="utf-8") as file:
+            return any(COMMITTED in line for line in islice(file, HEADER_LINES))
+
+    @property
     def is_inside(self) -> bool:
         return self.folder.is_relative_to(ROOT)
 
 
 def references(folder: Path = REFERENCES) -> list[Reference]:
-    """Every published table, by name."""
-    return [Reference(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))]
+    """Every table that was published with its commit, by name."""
+    found = [Reference(path.parent) for path in sorted(folder.glob(f"*/{CONFIG}"))]
+    return [reference for reference in found if reference.names_its_commit]

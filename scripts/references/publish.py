@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib.files import write_atomic
 from scripts.matrix.plan import Plan
-from scripts.references.folder import CONFIG, REFERENCES, Reference
+from scripts.references.folder import COMMITTED, CONFIG, REFERENCES, Reference
 from scripts.report.load import Matrix, load_matrix
 from scripts.report.page import write
 from scripts.report.scoreboard import Scoreboard
@@ -37,7 +37,7 @@ def publish(the_plan: Plan, name: str, folder: Path = REFERENCES) -> Reference:
     write(Scoreboard(matrix), target, name)
     for unwanted in NOT_PUBLISHED:
         (target / unwanted).unlink(missing_ok=True)
-    header = [f"The reference {name}: computed by commit {commit}."]
+    header = [f"The reference {name}: {COMMITTED}{commit}."]
     write_atomic(target / CONFIG, the_plan.configuration.text(header))
     return Reference(target)
 
