@@ -40,8 +40,8 @@ def page() -> str:
         "A file that stands first on a line stands for these options; those of the line come after "
         "them. A component on top of a preset makes it `ARCH_PRESET=custom` with the other "
         "components as they were, and a smaller `--max_iters` shortens the warm-up in proportion. "
-        "Where the documents of a system do not say what its file holds, the value is nanoGPT's; a file that names no "
-        "dataset takes that of `.config`.",
+        "Where the documents of a system do not say what its file holds, the value is nanoGPT's; "
+        "a file that names no dataset takes that of `.config`.",
         table(("file", "options"), _files()),
     ]
     return "\n\n".join(map(_folded, parts)) + "\n"
