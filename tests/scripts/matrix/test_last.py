@@ -89,6 +89,7 @@ def test_the_status_of_another_plan_names_what_was_run_last(stored):
     assert run_otherwise(plan(config)) is None
     varied = run(config, MAX_ITERS="30")
     line = run_otherwise(plan(config))
+    assert line is not None
     assert f"{varied.name} with MAX_ITERS=30; the same values after `make status`" in line
     same = config.derive({"MAX_ITERS": "30"}, "command line")
     assert run_otherwise(plan(same)) is None
