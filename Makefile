@@ -88,4 +88,5 @@ include scripts/make/bench.mk
 
 .PHONY: help
 help: ## This list
-	@awk -f scripts/make/help.awk $(MAKEFILE_LIST)
+	@exec 3>&1; size=$$(stty size <&3 2>/dev/null); \
+	awk -v columns="$${size#* }" -f scripts/make/help.awk $(MAKEFILE_LIST)

@@ -125,7 +125,7 @@ def brief(facts: RunFacts) -> list[str]:
     length = f"{training.by_time}, {tokens} a step"
     if training.steps is not None:
         length = f"{training.steps:,} steps of {tokens}"
-    epochs = "" if training.epochs is None else f"{training.epochs:.2f} epochs, "
+    epochs = "" if training.epochs is None else f"{_epochs(training.epochs)} epochs, "
     return [
         f"{model.name} ({count(model.parameters)}), {length}{again}, {epochs}on "
         f"{facts.hardware.device}, {facts.hardware.arithmetic}",
@@ -142,6 +142,11 @@ def state_bytes(expected: ExpectedFacts) -> int:
         + expected.optimizer_bytes
         + expected.mask_bytes
     )
+
+
+def _epochs(number: float) -> str:
+    """Two digits after the point, or two that count where those would be zeros."""
+    return f"{number:.2f}" if number >= 0.1 else f"{number:.2g}"
 
 
 Entries = Iterator[tuple[str, str]]
@@ -165,8 +170,9 @@ def _model(model: ModelFacts) -> Entries:
 
 def _training(training: TrainingFacts) -> Entries:
     batch = training.micro_batch * training.accumulation
+    plural = "" if training.accumulation == 1 else "es"
     yield "Micro-batch", f"{training.micro_batch:,} sequences"
-    yield "Accumulation", f"{training.accumulation:,} micro-batches a step"
+    yield "Accumulation", f"{training.accumulation:,} micro-batch{plural} a step"
     yield "Effective batch", f"{batch:,} sequences"
     yield "Tokens per step", f"{training.tokens_per_step:,}"
     begun = f", of which {training.first_step:,} are done" if training.first_step else ""
@@ -180,7 +186,7 @@ def _training(training: TrainingFacts) -> Entries:
     if training.epochs is None:
         yield "An epoch", over
     else:
-        yield "Epochs", f"{training.epochs:.2f} over {over}"
+        yield "Epochs", f"{_epochs(training.epochs)} over {over}"
     yield "Optimizer", training.optimizer
     yield "Learning rate", training.schedule
     yield "Pruning", training.pruning

@@ -49,6 +49,8 @@ class Wish:
     arm: str | None = None
     typed: tuple[str, ...] = ()
     """The whole line, for the line to type."""
+    is_dry: bool = False
+    """Only to say which run it is: no folder is made."""
 
     def line(self, *more: str, without: Sequence[str] = ()) -> str:
         """The line to type: this one with options more, and without some."""
@@ -74,7 +76,8 @@ def _settled(options: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def find_run(folder: Path | None, assignments: list[str], wish: Wish) -> RunDirectory:
-    """The run that the command line names or describes; its folder exists afterwards.
+    """The run that the command line names or describes; its folder exists afterwards, unless the
+    wish is dry.
 
     Where `wish` is to continue, it is one that has begun. Raises ValueError.
     """
@@ -181,7 +184,8 @@ def _planned(configuration: Configuration, settings: dict[str, Any], wish: Wish)
     if not run.path.exists():
         # Of one that was begun the weights may be gone: they are in its checkpoint.
         check_source(settings)
-    run.freeze(configuration)
+    if not wish.is_dry:
+        run.freeze(configuration)
     return run
 
 

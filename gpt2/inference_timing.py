@@ -64,9 +64,11 @@ def measure(model: GPT, plan: Plan, dtype: str, say: Callable[[str], None]) -> d
     lengths = plan.fitting(block_size)
     if not lengths:
         listed = ", ".join(map(str, plan.lengths))
+        half = max(1, block_size // 2)
         raise ValueError(
             f"INFERENCE_LENGTHS={listed} and INFERENCE_TOKENS={plan.tokens} exceed the context of "
-            f"{block_size} tokens. Set them so that their sum is at most {block_size}."
+            f"{block_size} tokens. Set a length and INFERENCE_TOKENS whose sum is at most "
+            f"{block_size}, such as INFERENCE_LENGTHS={half} INFERENCE_TOKENS={half}."
         )
     left_out = [length for length in plan.lengths if length not in lengths]
     if left_out:

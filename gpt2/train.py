@@ -52,7 +52,8 @@ def main(arguments: Sequence[str]) -> int:
         from gpt2.trainers.ablation import AblationCoordinator
 
         return AblationCoordinator(assignments, options.dry_run).run()
-    run = find_run(options.run, assignments, Wish(options.resume, options.arm, tuple(arguments)))
+    wish = Wish(options.resume, options.arm, tuple(arguments), options.dry_run)
+    run = find_run(options.run, assignments, wish)
     if options.dry_run:
         print(f"{run.path}: {begins(run, options.resume)}")
         return 0

@@ -5,7 +5,9 @@ at the same time) each goes on a line of its own. No escape codes reach a file.
 """
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
@@ -86,6 +88,32 @@ class Console:
     def __exit__(self, *exception: object) -> None:
         self._clear()
         self._log.close()
+
+
+def folded(text: str) -> str:
+    """The text as a terminal shows it best: sentences go on below, indented, where they are wider
+    than it. For a file or a pipe, and of tables, every line stays whole."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns - 1
+    lines = []
+    for line in text.split("\n"):
+        is_row = "  " in line.strip()
+        lines += [line] if is_row or len(line) <= width else wrapped(line, width)
+    return "\n".join(lines)
+
+
+def wrapped(line: str, width: int, indent: str = "") -> list[str]:
+    """No word is cut, since a word may be the path or the name to copy."""
+    more = indent + "  "
+    return textwrap.wrap(
+        line,
+        max(width, len(more) + 1),
+        initial_indent=indent,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _runs_alone() -> bool:

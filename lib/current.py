@@ -41,7 +41,7 @@ def load_configuration(
     for line in translated(overrides, tree):
         print(line, file=sys.stderr)
     for earlier, later in configuration.overridden:
-        before = earlier.value if earlier.name == later.name else earlier.name
+        before = (earlier.value or "nothing") if earlier.name == later.name else earlier.name
         print(f"{later.place}: {later.name}={later.value} instead of {before}", file=sys.stderr)
     for problem in configuration.problems:
         print(f"warning: {problem}", file=sys.stderr)

@@ -120,8 +120,8 @@ class RunDirectory:
         path = self.path / "config.py"
         if not path.is_file():
             raise ValueError(
-                f"{self.path} is not a run: it has no config.py. Plan one with `make dry-run`, "
-                "or name a folder below results/runs."
+                f"{self.path} is not a run: it has no config.py. Name a folder below "
+                "results/runs, or describe the run by options, as in `--optimizer adamw`."
             )
         config = read_config_py(path)
         if not self.name.endswith(short_hash(config.hash)):

@@ -22,6 +22,7 @@ from lib.console import duration
 from lib.current import load_configuration
 from lib.metrics import read_metrics
 from scripts.matrix.estimate import estimated_s, seconds_per_step
+from scripts.matrix.last import run_otherwise
 from scripts.matrix.plan import Plan, PlannedRun, plan
 from scripts.matrix.show import label
 
@@ -120,6 +121,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     the_plan = plan(load_configuration())
     console = Console()
+    if line := run_otherwise(the_plan):
+        print(line, file=sys.stderr)
     if not options.watch:
         console.print(page(the_plan, console.width))
         return 0

@@ -1,11 +1,15 @@
 """The Makefile as people type it, in a copy of the sources: nothing here is touched."""
 
+import contextlib
 import os
 import re
+import subprocess
 import sys
+import termios
 
 import pytest
 
+from lib.cli import ROOT
 from lib.runs import RunDirectory
 
 
@@ -25,6 +29,23 @@ def test_help_needs_no_python_and_names_what_people_type(make):
     typed += " estimate prepare-data data-clean report summary results-clean check clean mrproper"
     for target in typed.split():
         assert re.search(rf"(^|\s){target}\b", text), target
+
+
+def test_on_a_terminal_help_fits_its_width():
+    pair = os.openpty()
+    termios.tcsetwinsize(pair[1], (24, 80))
+    whole = subprocess.check_output(["make", "-s", "help"], cwd=ROOT, text=True)
+    subprocess.run(["make", "-s", "help"], cwd=ROOT, stdout=pair[1], check=True)
+    os.close(pair[1])
+    folded = ""
+    # Linux ends what a terminal says with an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(pair[0], 1 << 16):
+            folded += part.decode()
+    os.close(pair[0])
+    assert max(len(line) for line in whole.splitlines()) > 80
+    assert max(len(line) for line in folded.splitlines()) < 80
+    assert folded.split() == whole.split()
 
 
 def test_every_documented_target_exists(make, checkout):

@@ -24,7 +24,7 @@ class Shakespeare(Corpus):
     def __init__(self, by_character: bool) -> None:
         self._by_character = by_character
         tokens = "65 characters" if by_character else "GPT-2 BPE"
-        self.description = f"tiny Shakespeare, 1.1 MB, {tokens}; downloaded"
+        self.description = f"tiny Shakespeare, 1.1 MB, {tokens}; one download"
 
     def forecast(self, request: Request) -> Forecast:
         if self._by_character:

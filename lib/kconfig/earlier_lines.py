@@ -159,7 +159,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         "The modular training system",
-        "A file of settings is options here, and says which. Options of the line come after it; "
+        "A file of settings stands for options; a note lists them. Options of the line come after; "
         "a component on top of a preset is that preset with this one changed.",
         "gpt2-openwebtext",
         _kept(

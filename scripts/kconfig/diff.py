@@ -16,6 +16,12 @@ def main(argv: list[str]) -> None:
         parser.error("name two files, or none")
     if not files:
         files = [Path(f"{cli.config_here()}.old"), cli.config_here()]
+        if not files[0].is_file():
+            raise ConfigError.single(
+                str(files[0]),
+                "there is none, because .config has not been replaced yet",
+                "name two files: `make diffconfig A=file B=file`",
+            )
     layers = [read_layer(path, str(path)) for path in files]
     if problems := [problem for layer in layers for problem in layer.problems]:
         raise ConfigError(problems)

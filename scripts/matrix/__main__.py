@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gpt2.one_run import one_run
 from lib.claims import claim
 from lib.cli import RUN_ENDED_BADLY, guarded
+from lib.console import folded
 from lib.current import load_configuration
 from lib.given import given, make_program
 from lib.kconfig import overrides_from_environment
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             with claim(planned.directory.path):
                 planned.directory.set_aside()
     if command == "plan":
-        print(plan_text(the_plan))
+        print(folded(plan_text(the_plan)))
         return 0
     if command == "train" and len(the_plan.runs) > 1:
         arms = ", ".join(dict.fromkeys(planned.run.arm for planned in the_plan.runs))
@@ -59,7 +60,7 @@ def run(the_plan: Plan) -> int:
     outlive_reader()
     with claim(the_plan.folder) as lock:
         the_plan.write()
-        print(plan_text(the_plan), end="\n\n")
+        print(folded(plan_text(the_plan)), end="\n\n")
         if not only_prints():
             require_memory(the_plan)
             record(the_plan)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gpt2.budget import total_seconds
 from gpt2.sizes import DiskNeed, disk_need
+from lib.console import size
 from scripts.matrix.estimate import padded_vocabulary
 from scripts.matrix.plan import Plan, PlannedRun
 
@@ -17,11 +18,11 @@ def disk_line(plan: Plan, jobs: int) -> str:
     most = sum(sorted((need.running for need in known), reverse=True)[:jobs])
     left = sum(need.done for need in known)
     free = shutil.disk_usage(_existing(plan.results)).free
-    line = f"Checkpoints take at most {_gib(most)} while runs go on, and {_gib(left)} stay"
+    line = f"Checkpoints take at most {size(most)} while runs go on, and {size(left)} stay"
     if most + left <= free:
-        return f"{line}; {_gib(free)} are free."
+        return f"{line}; {size(free)} are free."
     return (
-        f"{line}; ONLY {_gib(free)} ARE FREE: lower CHECKPOINT_KEEP, set "
+        f"{line}; ONLY {size(free)} ARE FREE: lower CHECKPOINT_KEEP, set "
         "CHECKPOINT_AFTER_RUN=none, or put RESULTS_DIR on another disk."
     )
 
@@ -39,7 +40,3 @@ def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
-
-
-def _gib(number: int) -> str:
-    return f"{number / 2**30:.3g} GiB" if number >= 2**30 else f"{number / 2**20:.3g} MiB"

@@ -72,6 +72,17 @@ def matrix_to_show(configuration: Configuration) -> tuple[Path, str]:
     return last.folder, f"matrix {last.folder.name}, run last{added}"
 
 
+def run_otherwise(the_plan: Plan) -> str | None:
+    """A line where the matrix that was run last is another one than this plan's; else None."""
+    last = last_run(the_plan.results)
+    if last is None or last.folder == the_plan.folder:
+        return None
+    values = (
+        f" with {last.added}; the same values after `make status` show it" if last.added else ""
+    )
+    return f"Run last was {shown(last.folder)}{values}."
+
+
 def _added(configuration: Configuration) -> dict[str, str]:
     """What the command line says, as people write it: OPTIMIZER=adamw, not OPTIMIZER_ADAMW=y."""
     tree, added = configuration.tree, {}

@@ -171,7 +171,7 @@ def _crowding(plan: Plan) -> list[str]:
 
 def _left_out(plan: Plan) -> list[str]:
     lines = [
-        f"left out: {' '.join(axes.values())}: {reason}" for axes, reason in plan.expansion.skipped
+        f"left out: {'+'.join(axes.values())}: {reason}" for axes, reason in plan.expansion.skipped
     ]
     merged = plan.expansion.merged
     for other, arm in dict.fromkeys((m.arm, m.run.arm) for m in merged if m.arm != m.run.arm):

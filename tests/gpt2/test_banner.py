@@ -197,6 +197,15 @@ def test_two_lines_for_several_runs_on_one_terminal():
     ]
 
 
+def test_a_small_share_of_an_epoch_is_not_zero():
+    training = replace(ON_H200.training, epochs=0.000407, accumulation=1)
+    facts = replace(ON_H200, training=training)
+    assert ", 0.00041 epochs, on " in brief(facts)[0]
+    lines = banner(facts)
+    assert "  Epochs                 0.00041 over 998,400,000 tokens" in lines
+    assert "  Accumulation           1 micro-batch a step" in lines
+
+
 @pytest.mark.parametrize("facts", [ON_H200, ON_A_PROCESSOR])
 def test_it_is_ascii_without_escape_codes_and_fits(facts):
     long = replace(facts, run="x" * 200, hardware=replace(facts.hardware, processor="word " * 40))

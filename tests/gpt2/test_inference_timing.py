@@ -1,5 +1,8 @@
 """What is timed is what is said: prefill once, decode token by token, after a warm-up."""
 
+import re
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -126,6 +129,14 @@ def test_nothing_that_fits_is_one_sentence(model):
     plan = Plan(batch_sizes=[1], lengths=[24, 30], tokens=1, repeats=3)
     with pytest.raises(ValueError, match="INFERENCE_LENGTHS=24, 30 and INFERENCE_TOKENS=1 exceed"):
         measure(model, plan, "float32", print)
+
+
+def test_the_length_that_the_sentence_names_fits(model):
+    plan = Plan(batch_sizes=[1], lengths=[500], tokens=32, repeats=3)
+    with pytest.raises(ValueError, match="such as") as refused:
+        measure(model, plan, "float32", print)
+    length, tokens = map(int, re.findall(r"\d+", str(refused.value).partition("such as")[2]))
+    assert replace(plan, lengths=[length], tokens=tokens).fitting(SHAPE.block_size) == [length]
 
 
 def test_the_plan_is_read_from_the_options():

@@ -74,9 +74,11 @@ def test_a_run_has_one_folder_whatever_it_is_called(configure, monkeypatch, tmp_
 
 def test_a_dry_run_only_says_which(command, tmp_path):
     said = command(*DENSE, "--dry-run", "--max-iters", "30")
-    (folder,) = (tmp_path / "results" / "runs").iterdir()
-    assert said.stdout == f"{folder}: pending\n"
-    assert not RunDirectory(folder).attempts()
+    runs = tmp_path / "results" / "runs"
+    assert said.stdout.startswith(f"{runs}/")
+    assert said.stdout.endswith(": pending\n")
+    # A folder would be one run more that a part of a name may mean.
+    assert not runs.exists()
 
 
 def test_a_bad_end_is_never_called_a_success(command, tmp_path):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from lib.console import Console, count, duration, size, work
+from lib.console import Console, count, duration, folded, size, work, wrapped
 
 
 class Terminal(io.StringIO):
@@ -118,3 +118,31 @@ def test_a_terminal_that_went_away_does_not_stop_the_run(tmp_path):
     with Console(tmp_path / "train.log", "", Gone()) as console:
         console.line("still here")
     assert (tmp_path / "train.log").read_text() == "still here\n"
+
+
+SENTENCE = "left out: adamw state: it needs OPTIMIZER=adamwprune, and no word of it is ever cut"
+ROW = "adamwprune+bitter1@50% LEARNING_RATE=3e-4 s1337  pending     20   2.56k"
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_on_a_terminal_sentences_are_folded_and_tables_are_not(monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    lines = folded(f"{SENTENCE}\n\n{ROW}").split("\n")
+    assert lines[-2:] == ["", ROW]
+    assert " ".join(line.strip() for line in lines[:-2]) == SENTENCE
+    assert all(len(line) < columns for line in lines[:-2])
+    assert all(line.startswith("  ") for line in lines[1:-2])
+
+
+def test_a_file_has_whole_lines(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    assert folded(f"{SENTENCE * 9}\n{ROW}") == f"{SENTENCE * 9}\n{ROW}"
+
+
+def test_a_path_is_never_cut():
+    assert wrapped("see /a/very/long-path/that-is/wider then", 8) == [
+        "see",
+        "  /a/very/long-path/that-is/wider",
+        "  then",
+    ]

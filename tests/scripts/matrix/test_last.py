@@ -4,7 +4,7 @@ import pytest
 
 from lib.kconfig.store import save_config
 from scripts.matrix import last
-from scripts.matrix.last import last_run, matrix_to_show, record
+from scripts.matrix.last import last_run, matrix_to_show, record, run_otherwise
 from scripts.matrix.plan import plan
 
 
@@ -82,3 +82,14 @@ def test_a_record_that_cannot_be_read_counts_for_nothing(stored):
     (plain / last.NAME).unlink()
     assert last_run(plain.parent.parent) is None
     assert matrix_to_show(config)[0] == plain
+
+
+def test_the_status_of_another_plan_names_what_was_run_last(stored):
+    config = stored()
+    assert run_otherwise(plan(config)) is None
+    varied = run(config, MAX_ITERS="30")
+    line = run_otherwise(plan(config))
+    assert line is not None
+    assert f"{varied.name} with MAX_ITERS=30; the same values after `make status`" in line
+    same = config.derive({"MAX_ITERS": "30"}, "command line")
+    assert run_otherwise(plan(same)) is None
