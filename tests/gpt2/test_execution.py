@@ -298,7 +298,7 @@ def test_facts_of_this_processor():
 
 def test_facts_of_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
     monkeypatch.setattr(execution.importlib.util, "find_spec", lambda name: SimpleNamespace())
     facts = find_facts(GPU, {})
@@ -311,7 +311,7 @@ def test_facts_of_a_gpu(monkeypatch):
 def test_what_keeps_torch_from_compiling(monkeypatch, tmp_path):
     assert "no g++" in compile_obstacle(processor(), {"PATH": str(tmp_path)})
     assert "no icpx" in compile_obstacle(processor(), {"PATH": str(tmp_path), "CXX": "icpx"})
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (6, 1))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (6, 1))
     monkeypatch.setattr(execution.importlib.util, "find_spec", lambda name: SimpleNamespace())
     assert "this GPU has 6.1" in compile_obstacle(GPU, {})
     monkeypatch.setattr(execution.importlib.util, "find_spec", lambda name: None)

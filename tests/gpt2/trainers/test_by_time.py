@@ -8,13 +8,12 @@ from gpt2.trainers.step import TrainingStep
 from lib import clock
 from lib.anatomy import Anatomy
 from lib.metrics import read_metrics
+from tests.gpt2.training import repeatable
 
 # It adds up without rounding, and all steps take as long: so a resumed run can be equal to the bit.
 STEP_S, EVALUATION_S = 0.125, 100.0
 
 BY_TIME = {"MAX_TIME": 3, "MAX_ITERS": 0, "LOG_INTERVAL": 5, "EVAL_INTERVAL": 8, "DROPOUT": "0.1"}
-# All that a step leaves but for the figures of the true clock.
-TIMES = {"step_ms", "tokens_per_s", "prune_ms", "eval_s"}
 
 
 class Time:
@@ -74,10 +73,7 @@ def timed(turned_clock, train):
 
 
 def rows(run, *kinds):
-    return [
-        {key: value for key, value in row.items() if key not in TIMES}
-        for row in read_metrics(run.metrics_path, set(kinds))
-    ]
+    return [repeatable(row) for row in read_metrics(run.metrics_path, set(kinds))]
 
 
 def test_the_time_ends_it_and_its_schedules_are_at_their_ends(timed, one_run):
