@@ -21,7 +21,7 @@ EXCLUSIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
             arm["OPTIMIZER"] == "adamwprune" and arm["PRUNING_METHOD"] not in ("none", "state")
         ),
         "AdamWPrune takes none or state; its magnitude arm is ADAMWPRUNE_VARIANT=bitter1, and "
-        "other methods go with its base as OPTIMIZER",
+        "for another method set OPTIMIZER to its base",
     ),
     (
         lambda arm: arm["OPTIMIZER"] == "muon" and arm["PRUNING_METHOD"] != "none",

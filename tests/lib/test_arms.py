@@ -22,7 +22,7 @@ from lib.kconfig import override_layer
         ("adamwprune", "state", None),
         ("adamwprune", "movement", "takes none or state"),
         ("adamwprune", "obd", "takes none or state"),
-        ("adamwprune", "random", "other methods go with its base"),
+        ("adamwprune", "random", "for another method set OPTIMIZER to its base"),
         ("adamwspam", "obd", None),
         ("adamwspam", "state", "needs OPTIMIZER=adamwprune"),
         ("sgd", "magnitude", None),
