@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     summary = run.summary()
     if summary is not None:
-        return already_ended(run, summary)
+        return already_ended(run, summary, options.resume)
     with claim(run.path), StopRequests() as stop:
         try:
             status = attempt(run, options.resume or LATEST, started, stop)
@@ -160,10 +160,12 @@ def refuse_without_effect(options: argparse.Namespace) -> None:
             raise ValueError(f"{' '.join(found)} has no effect with {mode}: {why}.")
 
 
-def already_ended(run: RunDirectory, summary: dict[str, Any]) -> int:
-    """Say so, and never call an end that was bad a success."""
+def already_ended(run: RunDirectory, summary: dict[str, Any], start_from: str | None) -> int:
+    """Say so, and never call an end that was bad a success. start_from: where to begin, if said."""
     if summary["status"] == "done":
         print(f"{run.name}: done before, nothing to do.")
+        if start_from not in (None, LATEST):
+            print(f"`make test-rerun TARGET={run.name}` computes it again, from step 0.")
         return 0
     print(
         f"{run.name}: {summary['status']} before: {summary['reason']}. "

@@ -199,7 +199,7 @@ def _with_components(
     preset = file["ARCH_PRESET"]
     if preset != "custom" and not set(own) & set(COMPONENTS) - {"ATTENTION_BACKEND"}:
         return file
-    if "ARCH_PRESET" in own and own["ARCH_PRESET"] != "custom":
+    if own.get("ARCH_PRESET", "custom").lower() != "custom":
         return file
     # A preset with one component changed is where the others begin.
     base = file["ARCH_BASE"] if preset == "custom" else preset
@@ -207,7 +207,7 @@ def _with_components(
     settings = settled({"ARCHITECTURE": "vanilla", "ARCH_PRESET": base})
     whole = {name: _text(settings[name]) for name in COMPONENTS if settings[name] is not None}
     whole |= {name: value for name, value in file.items() if name in COMPONENTS}
-    if (whole | own)["FFN_TYPE"] == "swiglu":
+    if (whole | own)["FFN_TYPE"].lower() == "swiglu":
         # It brings its own.
         whole.pop("ACTIVATION", None)
     return {**file, "ARCH_PRESET": "custom", "ARCH_BASE": base, **whole}
@@ -296,7 +296,7 @@ def _custom_sizes(words: list[Word], settled: Settled, notes: list[str]) -> list
     """Sizes other than those of the chosen model are MODEL=custom."""
     sizes = {word.name: word.value for word in words if word.name in SIZES}
     model = next((word for word in words if word.name == "MODEL"), None)
-    if not sizes or (model is not None and model.value == "custom"):
+    if not sizes or (model is not None and model.value.lower() == "custom"):
         return words
     chosen = settled({} if model is None else {"MODEL": model.value})
     present = {name: str(chosen[name]) for name in SIZES}

@@ -33,7 +33,7 @@ _RUN_AND_ATTEMPTS = (
     *(re.sub("^([^/]+)", r"\1.attempt-*", name) for name in _RUN if name[0] != "."),
 )
 _MATRIX = (
-    *("matrix.json", "matrix.mk", "lock", ".*.tmp-*"),
+    *("matrix.json", "matrix.mk", "last-run.json", "lock", ".*.tmp-*"),
     *(
         f"report/{name}"
         for name in ("report.html", "report.md", "summary.csv", "curves.csv", "*.svg", ".*.tmp-*")

@@ -22,8 +22,8 @@ from lib.console import duration
 from lib.current import load_configuration
 from lib.metrics import read_metrics
 from scripts.matrix.estimate import estimated_s, seconds_per_step
-from scripts.matrix.last import run_otherwise
-from scripts.matrix.plan import Plan, PlannedRun, plan
+from scripts.matrix.last import plan_to_show
+from scripts.matrix.plan import Plan, PlannedRun
 from scripts.matrix.show import label
 
 REFRESH_S = 1.0
@@ -119,10 +119,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make status", description=__doc__)
     parser.add_argument("--watch", action="store_true", help="redraw until Ctrl+C")
     options = parser.parse_args(arguments)
-    the_plan = plan(load_configuration())
+    the_plan, line = plan_to_show(load_configuration())
+    print(f"State of {line}.", file=sys.stderr)
     console = Console()
-    if line := run_otherwise(the_plan):
-        print(line, file=sys.stderr)
     if not options.watch:
         console.print(page(the_plan, console.width))
         return 0

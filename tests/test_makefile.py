@@ -260,6 +260,19 @@ def test_cleaning_never_touches_results_or_data(make, checkout):
     assert (checkout / "data" / "b" / "file.json").is_file()
 
 
+def test_the_answer_may_stand_after_make(make, checkout):
+    """YES=1 reached the tools from before `make` alone, though help shows it after."""
+    good(make("defconfig-smoke"))
+    matrix = checkout / "results" / "matrices" / "m-12345678"
+    matrix.mkdir(parents=True)
+    (matrix / "matrix.json").write_text('{"id": "m-12345678", "runs": []}')
+    good(make("results-clean", "YES=1"))
+    assert not matrix.exists()
+    (checkout / "kept").write_text("CONFIG_SEED=7\n")
+    good(make("allnoconfig", "KCONFIG_ALLCONFIG=kept"))
+    assert "\nCONFIG_SEED=7\n" in (checkout / ".config").read_text()
+
+
 def test_cleaning_deletes_only_what_was_made_here(make, checkout):
     """Files of these names that a person wrote, or keeps elsewhere, stay, and are named."""
     good(make("defconfig-smoke"))

@@ -42,13 +42,21 @@ def expand_alias(
     if assignment.name == TRACKER and TRACKER not in symbols:
         return _expand_trackers(assignment, symbols)
     name = target_of(assignment.name, symbols, groups)
-    value = VALUES.get(name, {}).get(assignment.value.lower(), assignment.value)
-    if name in symbols and symbols[name].kind == "bool":
-        value = BOOLS.get(value.lower(), value)
-    elif name in groups and {"on", "off"} <= set(groups[name].values):
-        is_on = BOOLS.get(value.lower(), value)
-        value = {"y": "on", "n": "off"}.get(is_on, value)
+    value = meant_by(assignment.value, name, symbols, groups)
     return [replace(assignment, name=name, value=value)]
+
+
+def meant_by(
+    text: str, name: str, symbols: Mapping[str, Symbol], groups: Mapping[str, Group]
+) -> str:
+    """The value of a symbol or group that a text stands for; the text where it is one itself."""
+    value = VALUES.get(name, {}).get(text.lower(), text)
+    if name in symbols and symbols[name].kind == "bool":
+        return BOOLS.get(value.lower(), value)
+    if name in groups and {"on", "off"} <= set(groups[name].values):
+        is_on = BOOLS.get(value.lower(), value)
+        return {"y": "on", "n": "off"}.get(is_on, value)
+    return value
 
 
 def target_of(name: str, symbols: Collection[str], groups: Collection[str]) -> str:

@@ -44,7 +44,12 @@ def no_member(tree: "Tree", request: Request, group: Group) -> Problem:
 
 def unmet_clauses(tree: "Tree", name: str) -> list[Any]:
     """The top-level conditions of a symbol's prompt that do not hold now."""
-    node = tree.symbols[name].raw.nodes[0]
+    return _unmet(tree.symbols[name].raw)
+
+
+def _unmet(item: Any) -> list[Any]:
+    """Of a symbol or a choice."""
+    node = item.nodes[0]
     condition = node.prompt[1] if node.prompt else node.dep
     return [part for part in backend.clauses(condition) if not backend.expression_value(part)]
 
@@ -57,7 +62,7 @@ def describe_clauses(tree: "Tree", expressions: list[Any]) -> str:
 def _describe(tree: "Tree", expression: Any) -> str:
     text = backend.expression_text(expression)
     if backend.is_choice(expression):
-        return "a choice that is hidden itself"
+        return describe_clauses(tree, _unmet(expression))
     symbols = [found for found in backend.symbols_in(expression) if found.name in tree.symbols]
     if [found.name for found in symbols] == [text]:
         return f"{text} (={symbols[0].str_value})"

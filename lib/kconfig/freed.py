@@ -109,8 +109,10 @@ def _costs_a_wish(
     """Whether custom alone, without the component, hides what somebody asked for."""
     others = {symbol: wish for symbol, wish in wishes.items() if symbol not in asked}
     custom = lay_over(tree, below, layer, others)
+    # What this layer asks for was never true if it is not there.
     return any(
-        ended is None and custom.honoured.get(symbol) is not None
+        ended is None
+        and custom.honoured.get(symbol, "never" if symbol in others else None) is not None
         for symbol, ended in laid.honoured.items()
     )
 

@@ -73,6 +73,7 @@ def _choice_of(tree: "Tree", name: str) -> Group | None:
 
 
 def _checked(tree: "Tree", layer: Layer) -> Iterator[Request | Problem]:
+    axes: dict[str, Assignment] = {}
     for wish in layer.assignments:
         wishes = [wish]
         if layer.kind == "override":
@@ -83,7 +84,15 @@ def _checked(tree: "Tree", layer: Layer) -> Iterator[Request | Problem]:
             elif assignment.name in tree.symbols:
                 yield from _one(tree, layer.kind, tree.symbols[assignment.name], assignment)
             elif assignment.name in tree.groups:
-                yield from _group(layer.kind, tree.groups[assignment.name], assignment)
+                group = tree.groups[assignment.name]
+                if group.kind == "axis" and group.name in axes:
+                    first = axes[group.name].value
+                    what = f"{group.name}={assignment.value}, but {assignment.file} says {first}"
+                    remedy = f"write {group.name}={first},{assignment.value}, or keep one"
+                    yield assignment.problem(what, remedy)
+                    continue
+                axes[group.name] = assignment
+                yield from _group(layer.kind, group, assignment)
             elif tree.policy.warns_unknown:
                 yield assignment.problem(*unknown_name(tree, assignment.name))
 

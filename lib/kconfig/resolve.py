@@ -17,7 +17,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lib.kconfig.diagnose import default_problems, no_member, not_honoured
+from lib.kconfig.diagnose import (
+    default_problems,
+    describe_clauses,
+    no_member,
+    not_honoured,
+    unmet_clauses,
+)
 from lib.kconfig.errors import ConfigError, Problem
 from lib.kconfig.freed import lay_freely
 from lib.kconfig.groups import Group
@@ -45,7 +51,10 @@ def resolve(tree: "Tree", layers: Sequence[Layer], base: Resolution | None = Non
         elif layer.kind == "override":
             below, resolution = resolution, lay_freely(tree, resolution, layer, requests)
             resolution = replace(
-                resolution, notes=resolution.notes + _taken(tree, below, resolution)
+                resolution,
+                notes=resolution.notes
+                + _taken(tree, below, resolution)
+                + _fallen(tree, below, resolution),
             )
         else:
             resolution = lay_over(tree, resolution, layer, requests)
@@ -114,6 +123,30 @@ def _taken(tree: "Tree", below: Resolution, laid: Resolution) -> tuple[str, ...]
             others = ", ".join(group.value_of(n) for n in group.members if n not in enabled)
             taken = ",".join(map(group.value_of, enabled))
             notes.append(f"{group.name}={taken} is taken, its default; the others are {others}")
+    return tuple(notes)
+
+
+def _fallen(tree: "Tree", below: Resolution, laid: Resolution) -> tuple[str, ...]:
+    """The notes on choices that a layer makes fall back from the member that was asked for.
+
+    Those of components need none: another preset is asked for to have other components.
+    """
+    notes = []
+    for group in tree.groups.values():
+        if group.kind != "choice" or tree.frees(group.name):
+            continue
+        for name in group.members:
+            is_asked = is_yes(laid.requests.get(name)) and laid.honoured.get(name) == "override"
+            was_chosen = bool(below.values) and below.values[name].text == "y"
+            if not is_asked or not was_chosen or laid.values[name].is_visible:
+                continue
+            now = [n for n in group.members if laid.values[n].text == "y"]
+            if now and laid.values[now[0]].is_visible:
+                wants = describe_clauses(tree, unmet_clauses(tree, name))
+                notes.append(
+                    f"{group.name}={group.value_of(name)} wants {wants}: "
+                    f"{group.name}={group.value_of(now[0])} is taken in its place"
+                )
     return tuple(notes)
 
 

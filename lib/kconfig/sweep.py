@@ -9,7 +9,7 @@ visible depends on the rest of a configuration and is checked where the runs are
 
 from collections.abc import Mapping
 
-from lib.kconfig.aliases import target_of
+from lib.kconfig.aliases import meant_by, target_of
 from lib.kconfig.groups import Group
 from lib.kconfig.symbols import Symbol
 from lib.kconfig.values import value_complaint
@@ -30,7 +30,7 @@ def parse_sweep(
         name = target_of(name, symbols, groups)
         if name in axes:
             raise ValueError(f"names {name} twice")
-        values = tuple(listed.split(","))
+        values = tuple(meant_by(value, name, symbols, groups) for value in listed.split(","))
         _check(name, values, symbols, groups)
         axes[name] = values
     return axes
@@ -55,6 +55,7 @@ def parse_variations(
             name = target_of(name, symbols, groups)
             if name in variation:
                 raise ValueError(f"names {name} twice in `{part}`")
+            value = meant_by(value, name, symbols, groups)
             _check(name, (value,), symbols, groups)
             variation[name] = value
         if variation in found:

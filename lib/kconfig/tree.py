@@ -74,6 +74,11 @@ class Tree:
         free = [s.name for s in symbols if s.is_relevant and s.prompt and s.group is None]
         return (*free, *(group.name for group in self.groups.values() if group.is_relevant))
 
+    def frees(self, name: str) -> bool:
+        """Whether this option or choice, asked for, can make a preset custom (freed.py)."""
+        names = self.groups[name].members if name in self.groups else (name,)
+        return any(freed.intersection(names) for freed in self.freed.values())
+
     def resolve(self, layers: Sequence[Layer]) -> Configuration:
         """The configuration that the layers ask for, later ones first; all else is default.
 

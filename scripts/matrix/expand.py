@@ -21,7 +21,7 @@ from lib.arms import (
     exclusion,
     run_settings,
 )
-from lib.kconfig import Configuration
+from lib.kconfig import ConfigError, Configuration
 from scripts.matrix.extra_budget import OPTIONS, check_extra_budget, extend
 
 # Axes that the exclusion rules speak of; every other axis is expanded inside a possible pair.
@@ -92,6 +92,7 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
     sweep = configuration.sweep()
     seeds = range(config.SEED, config.SEED + config.SEEDS)
     variations = ({}, *configuration.variations())
+    _check_changes([*sweep, *(name for variation in variations for name in variation)])
     axes_of_tree = _axes(configuration, has_controls)
     expansion = Expansion(
         {axis: list(members) for axis, members in axes_of_tree.items()}
@@ -111,6 +112,7 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
             expansion.axes[option] = [0, *sorted(percents)]
     for arm_axes, arm in arms:
         for changes, changed in _changed(arm, variations, sweep):
+            _check_axes(changed, changes)
             settled = settled_warmup(changed.typed())
             # It follows the length, which is told where it differs between arms.
             expansion.compared |= settled.keys()
@@ -131,6 +133,28 @@ def expand(configuration: Configuration, has_controls: bool = True) -> Expansion
         reasons = "; ".join(reason for _, reason in expansion.skipped)
         raise ValueError(f"Every combination is left out and no run is left: {reasons}.")
     return expansion
+
+
+def _check_changes(names: Sequence[str]) -> None:
+    """Refuse to vary what says which runs there are: no run would have the value."""
+    for name in ("SEED", *OF_A_RUN):
+        if name in names:
+            raise ValueError(
+                f"SWEEP or VARIATIONS has {name}, which says which runs there are and is nothing "
+                "that arms differ in. SEEDS=3 gives every arm the seeds SEED, SEED+1 and SEED+2; "
+                f"set {name} by itself."
+            )
+
+
+def _check_axes(arm: Configuration, changes: dict[str, str]) -> None:
+    """Refuse a change that brings an axis into sight: an arm has one member of each."""
+    for axis, members in arm.axes().items():
+        if len(members) != 1:
+            raise ValueError(
+                f"`{_written(changes)}` in SWEEP or VARIATIONS brings in the axis {axis}, of which "
+                f"an arm needs one member and has {len(members)}. Leave it out there, and say "
+                f"`{_written(changes)}` and {axis} for the whole matrix."
+            )
 
 
 def _axes(configuration: Configuration, has_controls: bool) -> dict[str, tuple[str, ...]]:
@@ -196,9 +220,20 @@ def _sweeps(
         wanted = dict(zip(sweep, values, strict=True))
         # An option that the arm does not have cannot change it: a dense run has no sparsity. The
         # combinations then give one run, which the hash finds.
-        typed = arm.typed()
-        useful = {name: value for name, value in wanted.items() if typed[name] is not None}
+        useful = {name: value for name, value in wanted.items() if _has(arm, name, value)}
         yield useful, arm.derive(useful, LABEL) if useful else arm
+
+
+def _has(arm: Configuration, name: str, value: str) -> bool:
+    """Whether the arm has this option, or has it once the option frees the arm's preset."""
+    if arm.typed()[name] is not None:
+        return True
+    if not arm.tree.frees(name):
+        return False
+    try:
+        return arm.derive({name: value}, LABEL).typed()[name] is not None
+    except ConfigError:
+        return False
 
 
 def _run(

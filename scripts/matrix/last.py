@@ -1,4 +1,4 @@
-"""Which matrix was run last, for a report that is asked for without saying of which.
+"""Which matrix was run last, for a report or a state that is asked for without saying of which.
 
 Each matrix that is run leaves last-run.json in its folder. Where `.config` is still the one that it
 was run with, `make report` means that matrix, with whatever the command line of `make` added.
@@ -6,6 +6,7 @@ was run with, `make report` means that matrix, with whatever the command line of
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,14 @@ class LastRun:
     time_ns: int
     config_hash: str
     """Of `.config` alone."""
-    added: str
-    """What the command line changed of it, as NAME=value."""
+    added: Mapping[str, str]
+    """What the command line changed of it, by option."""
+
+    @property
+    def with_added(self) -> str:
+        """The same for a sentence."""
+        words = " ".join(f"{name}={value}" for name, value in self.added.items())
+        return f", with {words}" if words else ""
 
 
 def record(the_plan: Plan) -> None:
@@ -35,7 +42,7 @@ def record(the_plan: Plan) -> None:
     facts = {
         "time_ns": time.time_ns(),
         "config_hash": _stored_hash(configuration),
-        "added": " ".join(f"{name}={value}" for name, value in _added(configuration).items()),
+        "added": _added(configuration),
     }
     write_atomic(the_plan.folder / NAME, json.dumps(facts) + "\n")
 
@@ -44,9 +51,11 @@ def last_run(results: Path) -> LastRun | None:
     """The newest record below the results folder; None where no matrix has been run."""
     found = []
     for path in (results / "matrices").glob(f"*/{NAME}"):
+        if not (path.parent / "matrix.json").is_file():
+            continue
         try:
             facts = json.loads(path.read_text("utf-8"))
-            values = int(facts["time_ns"]), str(facts["config_hash"]), str(facts["added"])
+            values = int(facts["time_ns"]), str(facts["config_hash"]), dict(facts["added"])
             found.append(LastRun(path.parent, *values))
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -65,22 +74,29 @@ def matrix_to_show(configuration: Configuration) -> tuple[Path, str]:
     last = last_run(the_plan.results)
     if configuration.typed().hash != stored or last is None or last.folder == the_plan.folder:
         return the_plan.folder, f"matrix {the_plan.id}, which the configuration describes"
-    added = f", with {last.added}" if last.added else ""
     if last.config_hash != stored and (the_plan.folder / "matrix.json").is_file():
-        line = f"matrix {the_plan.id} of .config; run last was {shown(last.folder)}{added}"
-        return the_plan.folder, line
-    return last.folder, f"matrix {last.folder.name}, run last{added}"
+        line = f"matrix {the_plan.id} of .config; run last was {shown(last.folder)}"
+        return the_plan.folder, line + last.with_added
+    return last.folder, f"matrix {last.folder.name}, run last{last.with_added}"
 
 
-def run_otherwise(the_plan: Plan) -> str | None:
-    """A line where the matrix that was run last is another one than this plan's; else None."""
+def plan_to_show(configuration: Configuration) -> tuple[Plan, str]:
+    """The plan whose state is asked for, and a line that says which that is.
+
+    As for a report, but `.config` has a state also before its matrix is run, so that the last
+    matrix is meant only while `.config` is the one that it was run with. Raises ValueError as
+    `matrix_to_show`.
+    """
+    the_plan = plan(configuration)
+    own = the_plan, f"matrix {the_plan.id}, which the configuration describes"
+    stored = _stored_hash(configuration)
     last = last_run(the_plan.results)
-    if last is None or last.folder == the_plan.folder:
-        return None
-    values = (
-        f" with {last.added}; the same values after `make status` show it" if last.added else ""
-    )
-    return f"Run last was {shown(last.folder)}{values}."
+    if configuration.typed().hash != stored or last is None or last.config_hash != stored:
+        return own
+    again = plan(configuration.derive(last.added, "run last"))
+    if again.folder == the_plan.folder or again.folder != last.folder:
+        return own
+    return again, f"matrix {again.id}, run last{last.with_added}"
 
 
 def _added(configuration: Configuration) -> dict[str, str]:

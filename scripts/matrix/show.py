@@ -183,6 +183,13 @@ def _left_out(plan: Plan) -> list[str]:
             f"{_counted(same, 'combination')} the same as a run above (an option that the arm "
             "does not have): computed once."
         )
+    combinations = [found.axes for found in (*plan.expansion.runs, *merged)]
+    for name in plan.configuration.sweep():
+        if not any(name in axes for axes in combinations):
+            lines.append(
+                f"SWEEP has {name}, which no arm of this plan has: it changes nothing here "
+                f"(`make explain-{name}` says what it belongs to)."
+            )
     return lines
 
 

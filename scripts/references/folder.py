@@ -51,8 +51,11 @@ class Reference:
         return self.folder.name
 
     def runs(self) -> list[PublishedRun]:
-        """Every run of the table. Raises OSError, or KeyError where summary.csv is none of ours."""
-        with open(self.folder / "summary.csv", encoding="utf-8", newline="") as file:
+        """Every run of the table. Raises OSError, or ValueError where a column is missing."""
+        path = self.folder / "summary.csv"
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        try:
             return [
                 PublishedRun(
                     row["run"].removeprefix("runs/").rpartition("-")[0],
@@ -61,8 +64,13 @@ class Reference:
                     row["git.dirty"] == "False",
                     {name: row[column] for column, name in CONDITIONS.items()},
                 )
-                for row in csv.DictReader(file)
+                for row in rows
             ]
+        except KeyError as missing:
+            raise ValueError(
+                f"{path} has no column {missing.args[0]}, so an earlier version published it. "
+                f"Publish it again: `make`, then `make reference TARGET={self.name}`."
+            ) from None
 
     def plan(self, results: Path) -> Plan:
         """What the published configuration plans today, with its runs below `results`.

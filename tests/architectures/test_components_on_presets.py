@@ -115,3 +115,34 @@ def test_variations_and_sweeps_of_components_on_a_preset(configure):
     assert [run.arm for run in expand(swept).runs] == ["adamw gpt2", "adamw rope"]
     text = plan_text(plan(swept))
     assert text.count("ARCH_PRESET=gpt2 does not have POSITION_ENCODING=rope: read as") == 1
+
+
+def test_a_study_that_a_preset_ends_is_said(tree):
+    """ARCHITECTURE fell back to vanilla, and ten steps became one run, without a word."""
+    study = {"ARCHITECTURE": "unified-ra", "RA_STEP": "V1"}
+    file = scan_text(resolve(tree, study).file_text([]), ".config", "state")
+    found = tree.resolve([file, override_layer([("ARCH_PRESET", "llama")])])
+    assert found.typed().ARCHITECTURE == "vanilla"
+    assert found.notes == (
+        "ARCHITECTURE=unified-ra wants ARCH_PRESET_GPT2 (=n): "
+        "ARCHITECTURE=vanilla is taken in its place",
+    )
+    asked = override_layer([("ARCH_PRESET", "llama"), ("ARCHITECTURE", "vanilla")])
+    assert tree.resolve([file, asked]).notes == ()
+    custom = resolve(tree, {"ARCH_PRESET": "custom", "NORMALIZATION": "rmsnorm"})
+    file = scan_text(custom.file_text([]), ".config", "state")
+    assert tree.resolve([file, override_layer([("ARCH_PRESET", "gpt2")])]).notes == ()
+
+
+def test_a_component_beside_the_study_is_what_is_refused(tree):
+    with pytest.raises(ConfigError) as refused:
+        resolve(tree, {"ARCHITECTURE": "unified-ra", "RA_STEP": "V1", "NORMALIZATION": "rmsnorm"})
+    assert [problem.what.split("=")[0] for problem in refused.value.problems] == [
+        "NORMALIZATION_RMSNORM"
+    ]
+
+
+def test_a_component_that_its_choice_hides_names_the_condition(tree):
+    wish = {"ARCH_PRESET": "custom", "FFN_TYPE": "swiglu", "ACTIVATION": "relu"}
+    with pytest.raises(ConfigError, match=r"ACTIVATION_RELU=y wants FFN_TYPE_STANDARD \(=n\)"):
+        resolve(tree, wish)

@@ -59,6 +59,10 @@ def test_a_described_run_is_computed_once(command, tmp_path):
     )
     by_folder = command("--run", str(folder))
     assert by_folder.stdout == again.stdout
+    anew = command("--run", str(folder), "--restart")
+    assert anew.stdout == (
+        f"{again.stdout}`make test-rerun TARGET={folder.name}` computes it again, from step 0.\n"
+    )
     assert len(RunDirectory(folder).attempts()) == 1
 
 

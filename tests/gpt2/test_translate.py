@@ -92,6 +92,16 @@ def test_a_line_means(settings, line, wanted):
     assert {name: found[name] for name in wanted} == wanted
 
 
+def test_a_value_in_capitals_is_the_same_value(settings):
+    """SwiGLU brought the activation of the preset with it, and was refused."""
+    typed = "config/full_gpt2_124m.py --normalization=RMSNorm --ffn_type=SwiGLU"
+    found = settings(typed)
+    assert (found["FFN_TYPE"], found["ACTIVATION"]) == ("swiglu", None)
+    assert found == settings(typed.lower())
+    sized = settings("--model Custom --n_layer 2")
+    assert (sized["MODEL"], sized["N_LAYER"]) == ("custom", 2)
+
+
 @pytest.mark.parametrize(
     ("line", "typed"),
     [

@@ -190,6 +190,31 @@ ARCHITECTURES = (
         test=f"{EXPAND}::test_every_step_brings_its_control",
     ),
     Mutant(
+        mechanism="matrix: a swept option may free the preset",
+        defect="it is an option that no arm has",
+        file="scripts/matrix/expand.py",
+        original="    if not arm.tree.frees(name):\n",
+        replacement="    if arm.tree.frees(name):\n",
+        test=f"{EXPAND}::test_a_swept_base_frees_the_preset",
+    ),
+    Mutant(
+        mechanism="matrix: what says which runs there are is not varied",
+        defect="the seed may be",
+        file="scripts/matrix/expand.py",
+        original='for name in ("SEED", *OF_A_RUN):',
+        replacement="for name in OF_A_RUN:",
+        test=f"{EXPAND}::test_what_says_which_runs_there_are_is_not_varied",
+    ),
+    Mutant(
+        mechanism="resolve: a choice that falls back is said",
+        defect="the study ends without a word",
+        file="lib/kconfig/resolve.py",
+        original="                + _fallen(tree, below, resolution),\n",
+        replacement="",
+        test="tests/architectures/test_components_on_presets.py::"
+        "test_a_study_that_a_preset_ends_is_said",
+    ),
+    Mutant(
         mechanism="matrix: variations stand beside the arms",
         defect="they are not run",
         file="scripts/matrix/expand.py",

@@ -36,8 +36,8 @@ COMMAND_LINES = (
         mechanism="command line: a choice of on and off takes True and False",
         defect="--compile=False is no value",
         file="lib/kconfig/aliases.py",
-        original='value = {"y": "on", "n": "off"}.get(is_on, value)',
-        replacement='value = {"y": "off", "n": "on"}.get(is_on, value)',
+        original='return {"y": "on", "n": "off"}.get(is_on, value)',
+        replacement='return {"y": "off", "n": "on"}.get(is_on, value)',
         test="tests/lib/kconfig/test_overrides.py::"
         "test_a_choice_with_on_and_off_takes_the_words_of_a_bool",
     ),
@@ -162,6 +162,15 @@ COMMAND_LINES = (
         replacement="    return the_plan.folder, f",
         test="tests/scripts/matrix/test_last.py::"
         "test_the_matrix_run_last_is_shown_with_what_it_was_run_with",
+    ),
+    Mutant(
+        mechanism="status: a bare one is of the matrix run last",
+        defect="of the matrix that .config describes",
+        file="scripts/matrix/last.py",
+        original="    return again, f",
+        replacement="    return the_plan, f",
+        test="tests/scripts/matrix/test_last.py::"
+        "test_the_state_of_the_matrix_run_last_is_shown_while_the_configuration_stands",
     ),
     Mutant(
         mechanism="report: another .config that was loaded since has its own matrix",

@@ -27,6 +27,14 @@ DOORS = (
         test=f"{VALUES}::test_nothing_that_is_exported_is_a_wish",
     ),
     Mutant(
+        mechanism="make hands on the answer YES=1 that stands after it",
+        defect="it reaches no tool",
+        file="Makefile",
+        original="override $(1) := $$(value $(1))\nexport $(1)\n",
+        replacement="override $(1) := $$(value $(1))\n",
+        test="tests/test_makefile.py::test_the_answer_may_stand_after_make",
+    ),
+    Mutant(
         mechanism="no word of the command line replaces a variable of ours",
         defect="`run=...` after make is a command",
         file="Makefile",

@@ -145,3 +145,13 @@ def test_a_value_that_is_not_in_utf_8_is_a_sentence(tree):
     environ = {"BITTERBENCH_OVERRIDES": "RESULTS_DIR", "BITTERBENCH_GIVEN_RESULTS_DIR": "a\udcff"}
     with pytest.raises(ConfigError, match="is not in UTF-8"):
         tree.resolve([overrides_from_environment(environ)])
+
+
+def test_an_axis_that_is_named_twice_is_one_sentence(tree):
+    """It was one for each of its members, each with y and n."""
+    twice = overrides_from_arguments(["--optimizer", "adamw", "--optimizer", "adamwprune"])
+    with pytest.raises(ConfigError) as refused:
+        tree.resolve([twice])
+    (problem,) = refused.value.problems
+    assert problem.what == "OPTIMIZER=adamwprune, but command line says adamw"
+    assert "write OPTIMIZER=adamw,adamwprune" in problem.remedy

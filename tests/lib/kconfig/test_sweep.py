@@ -14,6 +14,9 @@ def test_axes_in_the_order_written(tree):
     # Also by the short name that people type after `make`.
     assert parse_sweep("EPOCHS=1,2", tree.symbols, tree.groups) == {"NUM_EPOCHS": ("1", "2")}
     assert parse_variations("EPOCHS=2", tree.symbols, tree.groups) == ({"NUM_EPOCHS": "2"},)
+    # And a bool as other systems write it, as on the command line.
+    assert parse_sweep("BIAS=True,no", tree.symbols, tree.groups) == {"BIAS": ("y", "n")}
+    assert parse_variations("BIAS=False", tree.symbols, tree.groups) == ({"BIAS": "n"},)
     assert parse_sweep("", tree.symbols, tree.groups) == {}
 
 

@@ -7,6 +7,7 @@ import pytest
 from gpt2 import described
 from scripts.matrix.expand import expand
 from scripts.matrix.plan import plan
+from scripts.matrix.show import plan_text
 
 FULL = {
     "PRUNING_METHOD": "none,magnitude,state",
@@ -149,6 +150,32 @@ def test_presets_that_fix_the_same_are_one_run(configure):
     assert [run.arm for run in result.runs] == ["adamw gpt2", "adamw llama"]
     custom = {"ARCH_PRESET": "custom", "ARCH_BASE": "llama", "VARIATIONS": "ARCH_PRESET=llama"}
     assert len(expand(configure(**DENSE | custom)).runs) == 1
+
+
+def test_a_swept_base_frees_the_preset(configure):
+    """It was left out as an option that no arm has, and every arm was the one before."""
+    result = expand(configure(**DENSE | {"SWEEP": "ARCH_BASE=llama,hybrid"}))
+    assert [run.configuration.typed().POSITION_ENCODING for run in result.runs] == ["rope"] * 2
+    assert [run.configuration.typed().FFN_TYPE for run in result.runs] == ["swiglu", "standard"]
+    # What it belongs to is not there: nothing to free.
+    llama = DENSE | {"ARCH_PRESET": "llama", "SWEEP": "ACTIVATION=relu,gelu"}
+    configuration = configure(**llama)
+    assert len(expand(configuration).runs) == 1
+    assert "SWEEP has ACTIVATION, which no arm of this plan has" in plan_text(plan(configuration))
+
+
+@pytest.mark.parametrize("option", ["SWEEP", "VARIATIONS"])
+@pytest.mark.parametrize("change", ["SEED=3", "SEEDS=3", "EXTRA_BUDGET=batch"])
+def test_what_says_which_runs_there_are_is_not_varied(configure, option, change):
+    """SWEEP="SEED=1,2" computed seed 1337, and called it SEED=1."""
+    with pytest.raises(ValueError, match="says which runs there are"):
+        expand(configure(**DENSE | {option: change}))
+
+
+@pytest.mark.parametrize("option", ["SWEEP", "VARIATIONS"])
+def test_a_change_that_brings_in_an_axis_is_refused(configure, option):
+    with pytest.raises(ValueError, match="brings in the axis RA_STEP"):
+        expand(configure(**DENSE | {option: "ARCHITECTURE=unified-ra"}))
 
 
 RA = DENSE | {"ARCHITECTURE": "unified-ra"}

@@ -4,7 +4,7 @@ import pytest
 
 from lib.kconfig.store import save_config
 from scripts.matrix import last
-from scripts.matrix.last import last_run, matrix_to_show, record, run_otherwise
+from scripts.matrix.last import last_run, matrix_to_show, plan_to_show, record
 from scripts.matrix.plan import plan
 
 
@@ -84,12 +84,23 @@ def test_a_record_that_cannot_be_read_counts_for_nothing(stored):
     assert matrix_to_show(config)[0] == plain
 
 
-def test_the_status_of_another_plan_names_what_was_run_last(stored):
+def test_the_state_of_the_matrix_run_last_is_shown_while_the_configuration_stands(stored):
+    """`make status` showed the pending runs of `.config` beside `make MAX_ITERS=30`."""
     config = stored()
-    assert run_otherwise(plan(config)) is None
+    assert plan_to_show(config)[0].id == plan(config).id
+    varied = run(config, MAX_ITERS="30", OPTIMIZER="adamw", SWEEP="DROPOUT=0.1,0.2")
+    found, line = plan_to_show(config)
+    assert (found.folder, found.runs[0].settings["MAX_ITERS"]) == (varied, 30)
+    assert line.startswith(f"matrix {varied.name}, run last, with MAX_ITERS=30 OPTIMIZER=adamw")
+    other = config.derive({"MAX_ITERS": "40"}, "command line")
+    assert plan_to_show(other)[0].folder == plan(other).folder
+    # Another `.config` has a state of its own, also before its matrix is run.
+    fresh = stored(SEED=7)
+    assert plan_to_show(fresh)[0].folder == plan(fresh).folder
+
+
+def test_a_record_without_its_matrix_counts_for_nothing(stored):
+    config = stored()
     varied = run(config, MAX_ITERS="30")
-    line = run_otherwise(plan(config))
-    assert line is not None
-    assert f"{varied.name} with MAX_ITERS=30; the same values after `make status`" in line
-    same = config.derive({"MAX_ITERS": "30"}, "command line")
-    assert run_otherwise(plan(same)) is None
+    (varied / "matrix.json").unlink()
+    assert last_run(varied.parent.parent) is None

@@ -66,6 +66,13 @@ def test_under_other_conditions_the_reason_is_said(reference, tmp_path, training
     assert difference({"torch": "1"}, {"torch": "1"}) is None
 
 
+def test_a_table_of_an_earlier_version_is_told(reference):
+    table = reference.folder / "summary.csv"
+    table.write_text(table.read_text().replace("hardware.details.cpu_instructions", "other"))
+    with pytest.raises(ValueError, match="has no column hardware.details.cpu_instructions"):
+        chosen("", "")
+
+
 def test_a_run_is_named_or_drawn(reference):
     table, run = chosen("", "")
     assert table is reference
