@@ -66,6 +66,8 @@ override value_of = "$$BITTERBENCH_GIVEN_$(1)"
 override KCONFIG_CONFIG := $(or $(value KCONFIG_CONFIG),.config)
 export KCONFIG_CONFIG
 $(foreach name,$(filter YES KCONFIG_%,$(said)),$(eval override $(name) := $$(value $(name))))
+# `override` takes the mark of the command line, and with it the export, from a variable.
+export $(filter YES KCONFIG_%,$(said))
 unexport $(filter-out YES KCONFIG_%,$(said))
 
 # An interpreter that strips docstrings, finds no module in this folder, ends at a warning or stays

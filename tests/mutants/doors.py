@@ -27,6 +27,14 @@ DOORS = (
         test=f"{VALUES}::test_nothing_that_is_exported_is_a_wish",
     ),
     Mutant(
+        mechanism="YES and KCONFIG_* of the command line reach the tools",
+        defect="`override` ends their export",
+        file="Makefile",
+        original="export $(filter YES KCONFIG_%,$(said))\n",
+        replacement="",
+        test=f"{VALUES}::test_what_a_tool_reads_by_its_own_name_arrives",
+    ),
+    Mutant(
         mechanism="no word of the command line replaces a variable of ours",
         defect="`run=...` after make is a command",
         file="Makefile",

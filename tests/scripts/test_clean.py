@@ -15,6 +15,7 @@ from lib.claims import claim
 from lib.kconfig import render_config_py
 from lib.runs import RunDirectory
 from scripts import clean
+from scripts.matrix import last
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def folders(tree, tmp_path, monkeypatch):
     matrix = results / "matrices" / "m-12345678"
     write(matrix / "matrix.json", json.dumps({"id": "m-12345678", "runs": []}))
     write(matrix / "report" / "report.html")
+    write(matrix / last.NAME)
     write(results / "compare.html", "<title>x: bitterbench</title>")
     write(results / "reference" / "a" / "summary.csv")
     text = tmp_path / "a.txt"
