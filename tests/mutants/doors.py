@@ -35,6 +35,22 @@ DOORS = (
         test=f"{VALUES}::test_what_a_tool_reads_by_its_own_name_arrives",
     ),
     Mutant(
+        mechanism="a plan is refused where Make could not run it",
+        defect="only the run is, with half of it written",
+        file="scripts/matrix/__main__.py",
+        original="    the_plan.as_makefile()\n",
+        replacement="",
+        test="tests/scripts/matrix/test_plan.py::test_what_cannot_be_run_is_no_plan_either",
+    ),
+    Mutant(
+        mechanism="a plan is refused where no folder for its results can be",
+        defect="only the run is",
+        file="scripts/matrix/__main__.py",
+        original="    require_folder(the_plan.results)\n",
+        replacement="",
+        test="tests/scripts/matrix/test_plan.py::test_what_cannot_be_run_is_no_plan_either",
+    ),
+    Mutant(
         mechanism="no word of the command line replaces a variable of ours",
         defect="`run=...` after make is a command",
         file="Makefile",
