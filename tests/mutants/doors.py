@@ -51,6 +51,22 @@ DOORS = (
         test="tests/scripts/matrix/test_plan.py::test_what_cannot_be_run_is_no_plan_either",
     ),
     Mutant(
+        mechanism="a prompt in another encoding is refused with the remedy",
+        defect="the tokenizer meets bytes that are no UTF-8",
+        file="gpt2/sample.py",
+        original="    _require_utf8(prompt)\n",
+        replacement="",
+        test="tests/gpt2/test_sample.py::test_a_mistake_is_one_sentence",
+    ),
+    Mutant(
+        mechanism="a prompt file's byte-order mark is no text",
+        defect="the model is prompted with it",
+        file="gpt2/sample.py",
+        original="decoded(path, path.read_bytes())",
+        replacement='path.read_bytes().decode("utf-8")',
+        test="tests/gpt2/test_sample.py::test_a_prompt_from_a_file_is_taken_to_its_last_byte",
+    ),
+    Mutant(
         mechanism="no word of the command line replaces a variable of ours",
         defect="`run=...` after make is a command",
         file="Makefile",

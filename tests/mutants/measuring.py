@@ -237,7 +237,7 @@ MEASURING = (
         mechanism="bitter2: without extra training it is bitter1, and is called so",
         defect="it is called so with extra training too",
         file="lib/arms.py",
-        original='settings["PRUNING_METHOD"] == "state" and not budget_label(settings)',
+        original='settings["PRUNING_METHOD"] == "state" and not has_more',
         replacement='settings["PRUNING_METHOD"] == "state"',
         test="tests/scripts/matrix/test_plan.py::"
         "test_bitter2_without_extra_training_is_called_bitter1",
