@@ -65,11 +65,9 @@ override value_of = "$$BITTERBENCH_GIVEN_$(1)"
 # Under their own names these alone go on: what people export has the same effect.
 override KCONFIG_CONFIG := $(or $(value KCONFIG_CONFIG),.config)
 export KCONFIG_CONFIG
-define hand_on_as_it_is
-override $(1) := $$(value $(1))
-export $(1)
-endef
-$(foreach name,$(filter YES KCONFIG_%,$(said)),$(eval $(call hand_on_as_it_is,$(name))))
+$(foreach name,$(filter YES KCONFIG_%,$(said)),$(eval override $(name) := $$(value $(name))))
+# `override` takes the mark of the command line, and with it the export, from a variable.
+export $(filter YES KCONFIG_%,$(said))
 unexport $(filter-out YES KCONFIG_%,$(said))
 
 # An interpreter that strips docstrings, finds no module in this folder, ends at a warning or stays

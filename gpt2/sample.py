@@ -6,7 +6,8 @@ given, the run's own configuration counts. `--seed` gives other texts; the same 
 ones on the same kind of device. `--prompt-file` takes the prompt from a file, to its last byte.
 Without a prompt the model begins a text of its own.
 
-Exit codes: 0, 2 usage, 65 a damaged checkpoint, 66 no checkpoint or no data, 69 no such device.
+Exit codes: 0, 2 usage, 65 a damaged checkpoint or a prompt file that is no text, 66 no checkpoint
+or no data, 69 no such device.
 """
 
 if __name__ == "__main__" and not __package__:
@@ -19,6 +20,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from gpt2.datasets.marks import decoded
 from gpt2.run_options import Pairs, command_line, note, parse, run_and_settings, whole_number
 from lib.cli import guarded
 from lib.files import user_path
@@ -37,6 +39,7 @@ SYMBOLS = (*SHORT, "SEED")
 def main(arguments: Sequence[str]) -> int:
     options, pairs = parse(_command_line(), arguments, SYMBOLS)
     prompt = options.prompt if options.prompt_file is None else read_prompt(options.prompt_file)
+    _require_utf8(prompt)
     run, settings = run_and_settings(options.run, [*pairs, *_short(options)])
     # Only now, because a mistyped name must not cost the second that torch takes.
     from gpt2.generate import Sampling, write_texts
@@ -61,18 +64,27 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _require_utf8(prompt: str) -> None:
+    """Of a command line, whose bytes are the terminal's. Raises ValueError."""
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"The prompt {prompt!a} is not in UTF-8. Put it into a file in UTF-8, and name that "
+            "with PROMPT_FILE."
+        ) from None
+
+
 def read_prompt(name: str) -> str:
-    """What a file holds, as it is: also the line end at its end. Raises ValueError."""
+    """What a file holds, also the line end at its end, without a byte-order mark.
+
+    Raises ValueError.
+    """
     path = user_path(name)
     try:
-        return path.read_bytes().decode("utf-8")
+        return decoded(path, path.read_bytes())
     except OSError as error:
         raise ValueError(f"PROMPT_FILE={name}: {error.strerror}. Name a readable file.") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"PROMPT_FILE={name}: byte {error.start} is not UTF-8. "
-            f"`iconv -t UTF-8 {path.name}` converts it."
-        ) from None
 
 
 def _command_line() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lib.kconfig import read_config_py
 from lib.made import Made, made_at
+from scripts.matrix import last
 from scripts.report.compare import PAGE_NAME
 
 _CHECKPOINTS = ("step-*.pt*", "final.pt*", "best.pt*", "latest.pt", "epoch-*.pt")
@@ -33,7 +34,7 @@ _RUN_AND_ATTEMPTS = (
     *(re.sub("^([^/]+)", r"\1.attempt-*", name) for name in _RUN if name[0] != "."),
 )
 _MATRIX = (
-    *("matrix.json", "matrix.mk", "last-run.json", "lock", ".*.tmp-*"),
+    *("matrix.json", "matrix.mk", last.NAME, "lock", ".*.tmp-*"),
     *(
         f"report/{name}"
         for name in ("report.html", "report.md", "summary.csv", "curves.csv", "*.svg", ".*.tmp-*")

@@ -99,6 +99,14 @@ def test_nothing_that_is_exported_is_a_wish(spied):
             assert not [name for name in environment if name.startswith("BITTERBENCH_GIVEN_R")]
 
 
+def test_what_a_tool_reads_by_its_own_name_arrives(spied):
+    """YES and what begins with KCONFIG_: said after make or exported, they are the same."""
+    values = {"YES": "1", "KCONFIG_SEED": "0x5", "KCONFIG_PROBABILITY": "$(a) $b"}
+    for words, exported in (([f"{k}={v}" for k, v in values.items()], {}), ((), values)):
+        ((_, environment),) = spied("data-clean", *words, **exported)
+        assert {name: environment.get(name) for name in values} == values
+
+
 def test_a_variable_of_ours_cannot_be_given(spied):
     """It is an option that does not exist, for the tool to say so."""
     for word in ("run=touch pwned", "tool=touch pwned", "python=touch pwned", "options=SEED"):

@@ -17,6 +17,7 @@ from lib.current import load_configuration
 from lib.given import given, make_program
 from lib.kconfig import overrides_from_environment
 from lib.output import outlive_reader
+from scripts.matrix.disk import require_folder
 from scripts.matrix.jobs import has_jobserver, inner_environment, only_prints
 from scripts.matrix.last import record
 from scripts.matrix.memory import require_memory
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str]) -> int:
             print(f"one run of several: {' '.join(chosen)}", file=sys.stderr)
     # One run is one run; a matrix brings the control of each.
     the_plan = plan(configuration, has_controls=command != "train")
+    # What Make cannot have is refused here, also of a plan alone, and before a file is written.
+    the_plan.as_makefile()
+    require_folder(the_plan.results)
     if command == "rerun":
         for planned in chosen_again(the_plan, given("TARGET") or ""):
             with claim(planned.directory.path):

@@ -27,6 +27,16 @@ def disk_line(plan: Plan, jobs: int) -> str:
     )
 
 
+def require_folder(results: Path) -> None:
+    """Refuse a place for results that no folder can be at. Raises ValueError."""
+    existing = _existing(results)
+    if not existing.is_dir():
+        raise ValueError(
+            f"RESULTS_DIR={results}: {existing} is in the way and is no folder. Move it away, or "
+            "set RESULTS_DIR to another folder."
+        )
+
+
 def _need(planned: PlannedRun) -> DiskNeed | None:
     """None before the vocabulary or the length is known."""
     vocabulary = padded_vocabulary(planned)

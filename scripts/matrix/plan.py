@@ -270,8 +270,16 @@ def shown(path: Path) -> str:
 def in_recipe(text: str) -> str:
     """One word for the shell in a recipe of Make, whatever characters are in it.
 
-    Raises ValueError for a line end, which no recipe can have.
+    Raises ValueError for a line end, which no recipe can have, and for bytes that are no UTF-8:
+    PyTorch opens no file below them.
     """
     if "\n" in text:
         raise ValueError(f"Make cannot have the line end in {text!r}. Move or rename that folder.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"PyTorch opens no file below {text!a}, which is not in UTF-8. Move or rename that "
+            "folder."
+        ) from error
     return shlex.quote(text).replace("$", "$$")

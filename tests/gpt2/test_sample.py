@@ -77,6 +77,7 @@ def test_what_make_hands_on_is_read(command, planned, save, monkeypatch):
         (["--run", "custom", "--top-p", "0"], 2, "GENERATION_TOP_P=0"),
         (["--run", "custom", "--tokens", "many"], 2, "GENERATION_MAX_TOKENS=many"),
         (["--run", "custom", "--prompt", "\u00e9!"], 2, "'!' '\u00e9', which is none of the"),
+        (["--run", "custom", "--prompt", "a\udce9"], 2, "prompt 'a\\udce9' is not in UTF-8. Put"),
         (["--run", "custom", "--checkpoint", "step-7.pt"], 66, "no checkpoint 'step-7.pt'"),
         (["--run", "custom", "--device", "cuda"], 69, "Three ways on"),
     ],
@@ -103,13 +104,16 @@ def test_a_prompt_from_a_file_is_taken_to_its_last_byte(command, planned, save, 
     told = command("--run", "custom", "--prompt", "h\u00e9:\n\n")
     assert command("--run", "custom", "--prompt-file", str(tmp_path / "prompt")) == told
     assert told[1].startswith("h\u00e9:\n\n")
+    (tmp_path / "prompt").write_bytes("\ufeffh\u00e9:\n\n".encode())
+    assert command("--run", "custom", "--prompt-file", str(tmp_path / "prompt")) == told
     (tmp_path / "prompt").write_bytes(b"h\xe9")
-    for name, sentence in (
-        ("prompt", "prompt: byte 1 is not UTF-8. `iconv -t UTF-8 prompt` converts it."),
-        ("none", "none: No such file or directory. Name a readable file."),
+    for name, status, sentence in (
+        ("prompt", 65, "prompt is not UTF-8 text: it has the byte 0xe9 at 1. Convert it"),
+        ("none", 2, "none: No such file or directory. Name a readable file."),
     ):
-        status, _, errors = command("--run", "custom", "--prompt-file", str(tmp_path / name))
-        assert (status, errors) == (2, f"PROMPT_FILE={tmp_path}/{sentence}\n")
+        actual, _, errors = command("--run", "custom", "--prompt-file", str(tmp_path / name))
+        assert actual == status
+        assert f"{tmp_path}/{sentence}" in errors
 
 
 def test_the_documented_command_works_from_any_folder(planned, save, tmp_path):

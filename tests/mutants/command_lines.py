@@ -146,15 +146,6 @@ COMMAND_LINES = (
         test="tests/gpt2/test_train.py::test_a_dry_run_only_says_which",
     ),
     Mutant(
-        mechanism="status: names the matrix run last where it shows another",
-        defect="all is pending, while a matrix runs",
-        file="scripts/matrix/last.py",
-        original="    if last is None or last.folder == the_plan.folder:\n",
-        replacement="    if True:\n",
-        test="tests/scripts/matrix/test_last.py::"
-        "test_the_status_of_another_plan_names_what_was_run_last",
-    ),
-    Mutant(
         mechanism="report: a bare one is of the matrix run last",
         defect="of the matrix that .config describes",
         file="scripts/matrix/last.py",

@@ -43,6 +43,7 @@ def folders(tree, tmp_path, monkeypatch):
     write(matrix / "matrix.json", json.dumps({"id": "m-12345678", "runs": []}))
     write(matrix / last.NAME)
     write(matrix / "report" / "report.html")
+    write(matrix / last.NAME)
     write(results / "compare.html", "<title>x: bitterbench</title>")
     write(results / "reference" / "a" / "summary.csv")
     text = tmp_path / "a.txt"

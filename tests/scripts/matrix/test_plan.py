@@ -9,8 +9,10 @@ import pytest
 from lib.arms import BITTER2_ALONE
 from lib.kconfig import override_layer
 from scripts.matrix import __main__ as command
+from scripts.matrix import __main__ as matrix_main
+from scripts.matrix.disk import require_folder
 from scripts.matrix.estimate import estimated_s, seconds_per_step
-from scripts.matrix.plan import in_recipe, plan
+from scripts.matrix.plan import Plan, in_recipe, plan
 from scripts.matrix.rerun import chosen_again
 from scripts.matrix.show import outcome_text, plan_text
 
@@ -161,6 +163,33 @@ def test_a_line_end_in_a_path_of_make_is_a_sentence():
     assert in_recipe("a'b$c") == "'a'\"'\"'b$$c'"
     with pytest.raises(ValueError, match=r"line end in 'a\\nb'\. Move or rename"):
         in_recipe("a\nb")
+    with pytest.raises(ValueError, match=r"'a\\udcffb', which is not in UTF-8\. Move or rename"):
+        in_recipe("a\udcffb")
+
+
+def test_a_file_in_the_place_of_the_results_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name in ("file", "file/below/it"):
+        with pytest.raises(ValueError, match=r"file is in the way and is no folder\. Move it away"):
+            require_folder(tmp_path / name)
+    require_folder(tmp_path / "none" / "yet")
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(("name", "reason"), [("line\nend", "line end"), ("file/x", "in the way")])
+def test_what_cannot_be_run_is_no_plan_either(
+    planned, monkeypatch, tmp_path, command, name, reason
+):
+    """And nothing is written."""
+    (tmp_path / "file").write_text("")
+    results = tmp_path / name
+    the_plan = planned(RESULTS_DIR=tmp_path / "r")
+    monkeypatch.setattr(Plan, "results", results)
+    monkeypatch.setattr(matrix_main, "load_configuration", lambda: the_plan.configuration)
+    monkeypatch.setattr(Plan, "as_makefile", lambda plan: in_recipe(str(plan.results)))
+    with pytest.raises(ValueError, match=reason):
+        matrix_main.main([command])
+    assert not results.exists()
 
 
 def test_time_is_estimated_from_ended_runs_of_the_same_shape(planned):
