@@ -1,6 +1,7 @@
 """A run that cannot begin with its weights is refused before there is a trace of it."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,9 @@ def test_what_fits_is_planned_and_may_then_go(command, one_run, tmp_path):
     status, output, _ = command("--init-from", tmp_path / "model")
     assert (status, "pending" in output) == (0, True)
     shutil.rmtree(tmp_path / "model")
+    assert command("--init-from", tmp_path / "model")[0] == 66
+    # Planned by `make`.
+    Path(output.removesuffix(": pending\n")).mkdir(parents=True)
     # It may have begun, and then it has its weights in a checkpoint.
     assert command("--init-from", tmp_path / "model")[:2] == (status, output)
 

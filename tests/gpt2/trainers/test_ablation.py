@@ -26,6 +26,7 @@ def test_it_hands_the_steps_to_make(smoke, monkeypatch):
 
 def test_a_value_goes_there_as_it_is(smoke, tmp_path, monkeypatch):
     """The Makefile expands nothing in it."""
+    monkeypatch.delenv("BITTERBENCH_MAKE", raising=False)
     monkeypatch.setenv("MAKE", "gmake")
     made = AblationCoordinator([*STUDY, f"--results-dir={tmp_path}/a$b"]).command()
     assert f"RESULTS_DIR={tmp_path}/a$b" in made
