@@ -159,6 +159,9 @@ def test_a_resumed_run_goes_on_where_the_server_is(track, job, rows, write, said
     assert [point["_step"] for point in server.history] == list(range(1, 21))
     assert [point["train/loss"] for point in server.history] == losses(rows)
     assert server.received == list(range(1, 21))
+    # Nothing that the server had joins the first step that it had not.
+    evaluated = [point["_step"] for point in server.history if "eval/perplexity" in point]
+    assert evaluated == [row["step"] for row in rows if row["kind"] == "eval"]
     assert server.exit_codes == [1, 0]
     # wandb would drop them as well, and complain of each.
     assert "Tried to log to step" not in (job.scratch / "wandb" / "output.log").read_text()

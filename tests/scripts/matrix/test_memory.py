@@ -58,6 +58,7 @@ def test_a_model_that_cannot_fit_is_warned_of_and_refused(configure, machine):
 
 def test_make_computes_nothing_of_a_plan_with_such_a_run(configure, machine, monkeypatch, capsys):
     machine(23.5, 22)
+    monkeypatch.setattr(command, "record", lambda the_plan: None)
     monkeypatch.setattr(command, "_make", lambda *arguments: pytest.fail("it was computed"))
     with pytest.raises(TooLittleMemory):
         command.run(plan(configure(**ONE, **XL)))
