@@ -71,7 +71,7 @@ class HardwareFacts:
 @dataclass(frozen=True)
 class ExpectedFacts:
     flops_per_token: int
-    """Of training, exact: what every share below is made of."""
+    """The exact FLOPs of training, from which every share below is computed."""
     causal_flops_per_token: int
     palm_flops_per_token: int
     attention_to_feed_forward: float

@@ -19,7 +19,7 @@ def has_begun(run: RunDirectory) -> bool:
 
 
 def begun_runs(results: Path) -> list[RunDirectory]:
-    """Those below `results`: first what can be continued, the newest first, then what has ended."""
+    """The begun runs below `results`: unfinished ones first, then ended ones, each newest first."""
     runs = [RunDirectory(path.parent) for path in (results / "runs").glob("*/config.py")]
     return sorted(filter(has_begun, runs), key=_order, reverse=True)
 

@@ -85,7 +85,7 @@ def most_steps(config: Mapping[str, Any]) -> int | None:
 def length_of(
     config: Mapping[str, Any], train_tokens: int, trained_s: Callable[[], float]
 ) -> RunLength:
-    """What says how far a run has come. trained_s: its seconds of training so far."""
+    """The length of a run. trained_s: returns the seconds of training so far."""
     if (seconds := total_seconds(config)) is not None:
         is_share = config["WARMUP_STEPS"] == BY_SHARE
         return ByTime(

@@ -71,7 +71,7 @@ class Stream:
 
 
 class Forecast(NamedTuple):
-    """What is known of a dataset before anything of it is fetched."""
+    """The facts known of a dataset before anything is fetched."""
 
     # Tokens to train on; None where only the text itself tells.
     train_tokens: int | None

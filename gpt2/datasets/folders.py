@@ -29,10 +29,10 @@ def has_suffix(name: str, suffixes: Sequence[str]) -> bool:
 
 @dataclass
 class Found:
-    """What a folder has."""
+    """The contents of a folder."""
 
     files: list[str] = field(default_factory=list)
-    """Those that count: paths relative to the folder, with slashes, sorted."""
+    """Files that are read: paths relative to the folder, with slashes, sorted."""
     left_out: dict[str, dict[str, int | None]] = field(default_factory=dict)
     """The others: name and bytes, by the reason; a folder's name ends with a slash. None: what a
     link leads to is not measured, since that may be the whole disk."""
